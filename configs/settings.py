@@ -1,0 +1,221 @@
+"""Typed settings of the whole platform; nothing else reads the environment.
+
+Names without a section are the ones operators know (``DATABASE_URL``, ``API_KEY``); everything else
+is ``SARTIQ_<SECTION>_<FIELD>``, for example ``SARTIQ_QUEUE_LEASE_SECONDS=20``.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from configs.secrets import DevelopmentSecrets
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+Environment = Literal["development", "test", "production"]
+AttentionBackend = Literal["sdpa", "xformers"]
+
+
+class SettingsError(ValueError):
+    """The environment does not describe a platform that may start; the text says what to set."""
+
+
+class Section(BaseModel):
+    """A group of settings; a misspelt field is an error, not a silent default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HttpSettings(Section):
+    """Where the platform listens, and how clients reach it."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    # Base of every URL handed out. Unset: the scheme and host of the request being answered.
+    public_url: str | None = None
+
+
+class DatabaseSettings(Section):
+    """Connections of one process to Postgres."""
+
+    pool_size: int = Field(8, ge=1)
+    pool_overflow: int = Field(8, ge=0)
+    pool_timeout_seconds: float = Field(10.0, gt=0)
+    statement_timeout_seconds: float = Field(30.0, gt=0)
+
+
+class QueueSettings(Section):
+    """Leases, retries and clean-up of the durable task queue."""
+
+    lease_seconds: float = Field(12.0, gt=0)
+    heartbeat_seconds: float = Field(3.0, gt=0)
+    reap_seconds: float = Field(2.0, gt=0)
+    poll_seconds: float = Field(1.0, gt=0)
+    progress_seconds: float = Field(0.25, gt=0)
+    # No event from a model for this long and the attempt is given up as hung.
+    stall_seconds: float = Field(120.0, gt=0)
+    # The longest that one attempt may take in all.
+    attempt_seconds: float = Field(1800.0, gt=0)
+    drain_seconds: float = Field(20.0, gt=0)
+
+    @model_validator(mode="after")
+    def _heartbeat_fits_in_lease(self) -> Self:
+        if self.heartbeat_seconds * 2 >= self.lease_seconds:
+            raise ValueError("SARTIQ_QUEUE_HEARTBEAT_SECONDS must be under half the lease")
+        return self
+
+
+class FetchSettings(Section):
+    """Limits on fetching the URLs that clients name."""
+
+    max_bytes: int = Field(25 * 1024 * 1024, gt=0)
+    timeout_seconds: float = Field(20.0, gt=0)
+    max_redirects: int = Field(4, ge=0)
+    # Host names that may be fetched although they resolve to a private address (a brand's own CDN).
+    allowed_private_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_hosts(cls, data: object) -> object:
+        if isinstance(data, dict) and isinstance(hosts := data.get("allowed_private_hosts"), str):
+            names = tuple(name.strip().lower() for name in hosts.split(",") if name.strip())
+            return {**data, "allowed_private_hosts": names}
+        return data
+
+
+class MediaSettings(Section):
+    """Limits on pictures that come in, and the life of the URLs that go out."""
+
+    max_upload_bytes: int = Field(50 * 1024 * 1024, gt=0)
+    max_pixels: int = Field(40_000_000, gt=0)
+    min_side: int = Field(16, gt=0)
+    # The largest picture that an operation may make.
+    max_output_pixels: int = Field(64_000_000, gt=0)
+    url_seconds: int = Field(24 * 3600, gt=0)
+
+
+class ModelSettings(Section):
+    """Which models this installation runs, and how."""
+
+    default: str = "atelier-tiny"
+    # Extra folder of catalog entries beside the ones that ship.
+    catalog: Path | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    attention: AttentionBackend = "sdpa"
+    # 0: let torch choose.
+    threads: int = Field(0, ge=0)
+    upscaler: str = "realesr-animevideov3"
+    # Path of another ONNX segmentation model for background removal; unset: the bundled u2netp.
+    background_onnx: Path | None = None
+
+
+class RaySettings(Section):
+    """Ports of one local platform. Two platforms on a machine differ in ``SARTIQ_HTTP_PORT`` alone:
+    every other port is derived from it unless it is set."""
+
+    dashboard_port: int | None = None
+    temp_dir: Path | None = None
+    num_cpus: float | None = None
+
+
+class Settings(BaseSettings):
+    """Everything that may differ from one installation to the next."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SARTIQ_",
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+    )
+
+    environment: Environment = "development"
+    home: Path = CHECKOUT / ".sartiq"
+
+    database_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("DATABASE_URL", "database_url")
+    )
+    storage_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("STORAGE_URL", "storage_url")
+    )
+    api_key: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("API_KEY", "api_key"))
+    first_superuser_email: str = Field(
+        "admin@sartiq.local",
+        validation_alias=AliasChoices("FIRST_SUPERUSER_EMAIL", "first_superuser_email"),
+    )
+    first_superuser_password: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=AliasChoices("FIRST_SUPERUSER_PASSWORD", "first_superuser_password"),
+    )
+    # Signs storage URLs (and, with the Backend, access tokens).
+    secret_key: SecretStr = SecretStr("")
+
+    http: HttpSettings = HttpSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    queue: QueueSettings = QueueSettings()
+    fetch: FetchSettings = FetchSettings()
+    media: MediaSettings = MediaSettings()
+    models: ModelSettings = ModelSettings()
+    ray: RaySettings = RaySettings()
+
+    @model_validator(mode="after")
+    def _fill_or_refuse_secrets(self) -> Self:
+        missing = [name for name in DevelopmentSecrets.names() if not self._secret(name)]
+        if not missing:
+            return self
+        if self.environment == "production":
+            raise SettingsError(
+                f"in production these must be set: {', '.join(_env_name(name) for name in missing)}"
+            )
+        kept = DevelopmentSecrets.load_or_create(self.home)
+        for name in missing:
+            # The model is frozen to its users; this is still its construction.
+            object.__setattr__(self, name, SecretStr(getattr(kept, name)))
+        return self
+
+    @model_validator(mode="after")
+    def _production_is_explicit(self) -> Self:
+        if self.environment != "production":
+            return self
+        absent = [n for n in ("database_url", "storage_url") if getattr(self, n) is None]
+        if absent:
+            raise SettingsError(
+                f"in production these must be set: {', '.join(_env_name(n) for n in absent)}"
+            )
+        weak = [n for n in DevelopmentSecrets.names() if len(self._secret(n)) < 12]
+        if weak:
+            raise SettingsError(
+                f"too short for production (12 characters): {', '.join(map(_env_name, weak))}"
+            )
+        return self
+
+    def _secret(self, name: str) -> str:
+        value: SecretStr = getattr(self, name)
+        return value.get_secret_value()
+
+    @property
+    def resolved_storage_url(self) -> str:
+        """``STORAGE_URL``, or the local folder under ``SARTIQ_HOME``."""
+        if self.storage_url is not None:
+            return self.storage_url.get_secret_value()
+        return (self.home / "storage").resolve().as_uri()
+
+
+def _env_name(field: str) -> str:
+    return "SARTIQ_SECRET_KEY" if field == "secret_key" else field.upper()
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises:
+        SettingsError: (as a ``pydantic.ValidationError``) when the environment is incomplete.
+    """
+    return Settings()
