@@ -1,0 +1,1 @@
+"""Everything that knows SQLAlchemy and Postgres: sessions, models, repositories, migrations."""

@@ -1,0 +1,15 @@
+-- Wake the lanes of the tasks that one statement inserted, each once, in one order for everybody.
+CREATE FUNCTION tasks_wake_lanes() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    v_lane record;
+BEGIN
+    FOR v_lane IN
+        SELECT organization_id, queue, min(available_at) AS wake_at
+        FROM inserted WHERE status = 'pending'
+        GROUP BY organization_id, queue ORDER BY organization_id, queue
+    LOOP
+        PERFORM wake_lane(v_lane.queue, v_lane.organization_id, v_lane.wake_at);
+    END LOOP;
+    RETURN NULL;
+END
+$$

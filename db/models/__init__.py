@@ -1,0 +1,22 @@
+"""The tables, one file per aggregate. Importing this package registers them all."""
+
+from db.models.base import Base
+from db.models.event import Event, EventCursor, EventKind
+from db.models.idempotency_key import IdempotencyKey
+from db.models.lane import Lane, QueueClock
+from db.models.organization import ApiKey, Organization
+from db.models.task import Task, TaskStatus
+
+__all__ = [
+    "ApiKey",
+    "Base",
+    "Event",
+    "EventCursor",
+    "EventKind",
+    "IdempotencyKey",
+    "Lane",
+    "Organization",
+    "QueueClock",
+    "Task",
+    "TaskStatus",
+]

@@ -1,0 +1,50 @@
+"""Lanes: who is served next (start-time fair queueing between organizations)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index, text
+from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base, OrganizationKey
+
+
+class Lane(Base):
+    """The tasks of one organization in one queue.
+
+    ``vtime`` is the virtual time at which its next task starts: the work it has been given,
+    divided by its weight. The awake lane with the lowest one is served next, so an organization
+    never waits behind another's backlog (Goyal, Vin, Cheng: Start-time Fair Queueing, 1996).
+    ``wake_at`` is when it may have a runnable task; ``infinity``: it has none.
+    """
+
+    __tablename__ = "lanes"
+    __table_args__ = (
+        Index(
+            "ix_lanes_awake",
+            "queue",
+            "vtime",
+            "organization_id",
+            "wake_at",
+            postgresql_where=text("wake_at < 'infinity'"),
+        ),
+        {"postgresql_with": {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.02"}},
+    )
+
+    queue: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[OrganizationKey] = mapped_column(primary_key=True)
+    vtime: Mapped[float] = mapped_column(DOUBLE_PRECISION)
+    wake_at: Mapped[datetime]
+
+
+class QueueClock(Base):
+    """Virtual time of a queue: where the last claimed task started. A lane that comes back from
+    idling starts here, so it has no credit from the time it did not use."""
+
+    __tablename__ = "queue_clocks"
+    __table_args__ = ({"postgresql_with": {"fillfactor": "50"}},)
+
+    queue: Mapped[str] = mapped_column(primary_key=True)
+    vtime: Mapped[float] = mapped_column(DOUBLE_PRECISION)

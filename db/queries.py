@@ -1,0 +1,130 @@
+"""SQL of the queue, kept as SQL. Each statement is one round trip."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, INTEGER, INTERVAL, TEXT, UUID
+
+# Give a runner tasks within the capacity of the queue; see db/migrations/sql/*/claim_tasks.sql.
+CLAIM = text("""
+    SELECT * FROM claim_tasks(:queue, :runner_id, :capacity, :limit, :lease_seconds, :affinity)
+""").bindparams(bindparam("affinity", type_=ARRAY(TEXT)))
+
+# Extend the leases that a runner still holds and name them. Rows are locked in the order of their
+# ids, as everywhere, so two statements never wait for each other.
+HEARTBEAT = text("""
+    WITH held AS (
+        SELECT task.id
+        FROM tasks task
+        JOIN unnest(:ids, :attempts) AS mine (id, attempt) USING (id, attempt)
+        WHERE task.status = 'running' AND task.runner_id = :runner_id
+        ORDER BY task.id FOR UPDATE OF task
+    )
+    UPDATE tasks SET
+        lease_expires_at = clock_timestamp() + make_interval(secs => :lease_seconds)
+    FROM held WHERE tasks.id = held.id
+    RETURNING tasks.id
+""").bindparams(
+    bindparam("ids", type_=ARRAY(TEXT)),
+    bindparam("attempts", type_=ARRAY(INTEGER)),
+    bindparam("lease_seconds", type_=DOUBLE_PRECISION),
+)
+
+# Raise the progress of the attempts that a runner still holds.
+REPORT_PROGRESS = text("""
+    WITH report AS (
+        SELECT task.id, mine.progress
+        FROM tasks task
+        JOIN unnest(:ids, :attempts, :progress) AS mine (id, attempt, progress)
+            USING (id, attempt)
+        WHERE task.status = 'running' AND task.runner_id = :runner_id
+        ORDER BY task.id FOR UPDATE OF task
+    )
+    UPDATE tasks SET progress = report.progress, updated_at = clock_timestamp()
+    FROM report WHERE tasks.id = report.id AND tasks.progress < report.progress
+    RETURNING tasks.id
+""").bindparams(
+    bindparam("ids", type_=ARRAY(TEXT)),
+    bindparam("attempts", type_=ARRAY(INTEGER)),
+    bindparam("progress", type_=ARRAY(DOUBLE_PRECISION)),
+)
+
+# Store the result of an attempt, if it still runs.
+SETTLE_COMPLETED = text("""
+    UPDATE tasks SET
+        status = 'completed', output = CAST(:output AS jsonb), progress = 1,
+        lease_expires_at = NULL, completed_at = clock_timestamp(), updated_at = clock_timestamp()
+    WHERE id = :id AND attempt = :attempt AND status = 'running'
+    RETURNING id
+""")
+
+_FAILURE = """
+    failures || jsonb_build_object(
+        'attempt', attempt, 'at', clock_timestamp(), 'code', CAST(:code AS text),
+        'reason', CAST(:reason AS text), 'runner', runner_id
+    )
+"""
+
+# Give a task up, keeping the failure of this attempt.
+SETTLE_FAILED = text(f"""
+    UPDATE tasks SET
+        status = 'failed', error = :reason, error_code = :code, failures = {_FAILURE},
+        lease_expires_at = NULL, completed_at = clock_timestamp(), updated_at = clock_timestamp()
+    WHERE id = :id AND attempt = :attempt AND status = 'running'
+    RETURNING id
+""")  # noqa: S608 (a constant of this module)
+
+# Keep the failure of this attempt and queue the task again.
+RETRY_LATER = text(f"""
+    UPDATE tasks SET
+        status = 'pending', available_at = clock_timestamp() + :delay, failures = {_FAILURE},
+        progress = 0, lease_expires_at = NULL, updated_at = clock_timestamp()
+    WHERE id = :id AND attempt = :attempt AND status = 'running'
+    RETURNING id
+""").bindparams(bindparam("delay", type_=INTERVAL))  # noqa: S608 (a constant of this module)
+
+# Queue the task again as if it had not been claimed; its attempt stays spent as a fencing token.
+RELEASE = text("""
+    UPDATE tasks SET
+        status = 'pending', progress = 0, lease_expires_at = NULL, updated_at = clock_timestamp()
+    WHERE id = :id AND attempt = :attempt AND status = 'running'
+    RETURNING id
+""")
+
+# End a task that has not ended, and tell its runner.
+CANCEL = text("""
+    WITH cancelled AS (
+        UPDATE tasks SET
+            status = 'cancelled', lease_expires_at = NULL,
+            completed_at = clock_timestamp(), updated_at = clock_timestamp()
+        WHERE id = :id AND organization_id = :organization_id
+          AND status IN ('pending', 'running')
+        RETURNING id
+    )
+    SELECT id, pg_notify('sartiq_cancel', id) FROM cancelled
+""").bindparams(bindparam("organization_id", type_=UUID))
+
+# Take back tasks whose lease ran out; see db/migrations/sql/*/reap_expired_tasks.sql.
+REAP_EXPIRED = text("SELECT * FROM reap_expired_tasks(:limit)")
+
+# For each queue, tasks that could start now (counted up to a limit) and tasks that run; both from
+# partial indexes.
+BACKLOG = text("""
+    SELECT name AS queue, runnable.count AS runnable, running.count AS running
+    FROM unnest(:queues) AS name
+    CROSS JOIN LATERAL (
+        SELECT count(*) FROM (
+            SELECT FROM tasks
+            WHERE queue = name AND status = 'pending' AND available_at <= statement_timestamp()
+            LIMIT :limit
+        ) AS waiting
+    ) AS runnable
+    CROSS JOIN LATERAL (
+        SELECT count(*) FROM tasks WHERE queue = name AND status = 'running'
+    ) AS running
+""").bindparams(bindparam("queues", type_=ARRAY(TEXT)))
+
+# When the next lane of a queue has something to run; NULL: nothing is queued.
+NEXT_WAKE = text("""
+    SELECT min(wake_at) AS wake_at FROM lanes WHERE queue = :queue AND wake_at < 'infinity'
+""")

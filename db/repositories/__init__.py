@@ -1,0 +1,38 @@
+"""All queries, one file per aggregate. What belongs to an organization is reached only through its
+:class:`~db.repositories.scope.OrganizationScope`."""
+
+from db.repositories.api_keys import ApiKeyRepository
+from db.repositories.events import EventRepository
+from db.repositories.idempotency import IdempotencyRepository
+from db.repositories.organizations import OrganizationRepository
+from db.repositories.queue import (
+    Cancellation,
+    ClaimedTask,
+    Failure,
+    NewTask,
+    ProgressReport,
+    ReapedTask,
+    TaskQueue,
+)
+from db.repositories.queue_monitor import Backlog, QueueMonitor
+from db.repositories.scope import OrganizationScope, Page
+from db.repositories.tasks import TaskRepository
+
+__all__ = [
+    "ApiKeyRepository",
+    "Backlog",
+    "Cancellation",
+    "ClaimedTask",
+    "EventRepository",
+    "Failure",
+    "IdempotencyRepository",
+    "NewTask",
+    "OrganizationRepository",
+    "OrganizationScope",
+    "Page",
+    "ProgressReport",
+    "QueueMonitor",
+    "ReapedTask",
+    "TaskQueue",
+    "TaskRepository",
+]

@@ -1,0 +1,63 @@
+"""API keys of all organizations: a key is what tells us which organization asks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+
+from db.models import ApiKey
+from db.session import WriteSession
+
+_TOUCH_EVERY = timedelta(minutes=1)
+
+
+class ApiKeyRepository:
+    """Keys by their hash: the SHA-256 of the key in lower-case hexadecimal."""
+
+    def __init__(self, session: WriteSession) -> None:
+        self._session = session
+
+    async def authenticate(self, key_hash: str) -> ApiKey | None:
+        """The key, if it is in force; its use is noted at most once a minute."""
+        key: ApiKey | None = await self._session.scalar(
+            select(ApiKey).where(ApiKey.hash == key_hash, ApiKey.revoked_at.is_(None))
+        )
+        if key is not None and _is_stale(key.last_used_at):
+            await self._touch(key.id)
+        return key
+
+    async def add(self, organization_id: UUID, *, name: str, prefix: str, key_hash: str) -> ApiKey:
+        """A new key of an organization. ``prefix``: its first characters, to be shown in lists."""
+        key = ApiKey(organization_id=organization_id, name=name, prefix=prefix, hash=key_hash)
+        self._session.add(key)
+        await self._session.flush()
+        await self._session.refresh(key)
+        return key
+
+    async def revoke(self, api_key_id: UUID) -> bool:
+        """End a key; whether it was in force."""
+        changed = await self._session.execute(
+            update(ApiKey)
+            .where(ApiKey.id == api_key_id, ApiKey.revoked_at.is_(None))
+            .values(revoked_at=func.now())
+            .returning(ApiKey.id)
+        )
+        return changed.first() is not None
+
+    async def _touch(self, api_key_id: UUID) -> None:
+        # Requests that come at once would wait for one another's row lock; one of them is enough.
+        row = (
+            select(ApiKey.id)
+            .where(ApiKey.id == api_key_id)
+            .with_for_update(skip_locked=True)
+            .scalar_subquery()
+        )
+        await self._session.execute(
+            update(ApiKey).where(ApiKey.id == row).values(last_used_at=func.now())
+        )
+
+
+def _is_stale(last_used_at: datetime | None) -> bool:
+    return last_used_at is None or datetime.now(UTC) - last_used_at > _TOUCH_EVERY

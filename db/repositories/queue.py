@@ -1,0 +1,238 @@
+"""The durable task queue: the only code that changes the state of a task.
+
+What a runner reports is *fenced*: it carries the attempt that the claim returned and counts only
+while that attempt runs, so a runner whose lease was lost changes nothing. The SQL is in
+:mod:`db.queries`, the functions that it calls in ``db/migrations/sql``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Self
+from uuid import UUID
+
+import orjson
+from sqlalchemy import RowMapping, TextClause, insert
+
+from db import queries
+from db.ids import new_task_id
+from db.models import Task, TaskStatus
+from db.repositories.scope import OrganizationScope
+from db.repositories.tasks import TaskRepository
+from db.session import WriteSession
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTask:
+    """What a client asks for; ``cost`` is in units of work."""
+
+    type: str
+    queue: str
+    config: Mapping[str, Any]
+    priority: int = 0
+    cost: float = 1.0
+    affinity: str | None = None
+    max_attempts: int = 3
+    id: str = field(default_factory=new_task_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedTask:
+    """A task that this runner holds until its lease ends."""
+
+    id: str
+    organization_id: UUID
+    type: str
+    queue: str
+    config: dict[str, Any]
+    affinity: str | None
+    priority: int
+    cost: float
+    attempt: int
+    max_attempts: int
+    failures: list[dict[str, Any]]
+    lease_expires_at: datetime
+    created_at: datetime
+    claimed_at: datetime
+
+    @classmethod
+    def from_row(cls, row: RowMapping) -> Self:
+        """From a row of ``tasks``."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+    @property
+    def failed_attempts(self) -> int:
+        """Attempts that count against ``max_attempts`` (one handed back does not)."""
+        return len(self.failures)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed: a stable ``code`` for programs, a ``reason`` for people."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressReport:
+    """How far an attempt is, in [0, 1]."""
+
+    task_id: str
+    attempt: int
+    progress: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """The task after a request to cancel it; not ``changed``: it had already ended."""
+
+    task: Task
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReapedTask:
+    """A task taken back from a lost runner: ``pending`` again, or ``failed``."""
+
+    id: str
+    queue: str
+    status: TaskStatus
+
+
+class TaskQueue:
+    """The queue within one transaction; nothing is visible, and nobody woken, before its commit."""
+
+    def __init__(self, session: WriteSession) -> None:
+        self._session = session
+
+    async def enqueue(self, scope: OrganizationScope, task: NewTask) -> Task:
+        """Queue one task and return its row."""
+        return (await self.enqueue_many(scope, [task]))[0]
+
+    async def enqueue_many(self, scope: OrganizationScope, tasks: Sequence[NewTask]) -> list[Task]:
+        """Queue tasks, in their order; at most some hundred at a time, as each one's event is
+        appended at the commit."""
+        rows = [
+            {**asdict(task), "organization_id": scope.organization_id, "config": dict(task.config)}
+            for task in tasks
+        ]
+        returned = await self._session.scalars(
+            insert(Task).returning(Task, sort_by_parameter_order=True), rows
+        )
+        return list(returned)
+
+    async def claim(
+        self,
+        queue: str,
+        runner_id: str,
+        *,
+        capacity: int,
+        limit: int,
+        lease_seconds: float,
+        affinity: Collection[str] = (),
+    ) -> list[ClaimedTask]:
+        """Take up to ``limit`` tasks while what runs of the queue, over all runners, costs less
+        than ``capacity``. ``affinity``: what a replica has loaded; such tasks go first among
+        equals.
+
+        Commit at once: other claims of this queue wait for this transaction.
+        """
+        rows = await self._rows(
+            queries.CLAIM,
+            queue=queue,
+            runner_id=runner_id,
+            capacity=capacity,
+            limit=limit,
+            lease_seconds=lease_seconds,
+            affinity=list(affinity),
+        )
+        return [ClaimedTask.from_row(row) for row in rows]
+
+    async def heartbeat(
+        self, runner_id: str, *, lease_seconds: float, held: Collection[tuple[str, int]]
+    ) -> set[str]:
+        """Extend the leases of ``held`` (task id, attempt) and return the ids that are still this
+        runner's. The others were cancelled or given to somebody else: stop working on them."""
+        rows = await self._rows(
+            queries.HEARTBEAT,
+            runner_id=runner_id,
+            lease_seconds=lease_seconds,
+            ids=[task_id for task_id, _ in held],
+            attempts=[attempt for _, attempt in held],
+        )
+        return {row["id"] for row in rows}
+
+    async def report_progress(self, runner_id: str, reports: Collection[ProgressReport]) -> None:
+        """Store progress; it never goes backwards within an attempt."""
+        await self._rows(
+            queries.REPORT_PROGRESS,
+            runner_id=runner_id,
+            ids=[report.task_id for report in reports],
+            attempts=[report.attempt for report in reports],
+            progress=[report.progress for report in reports],
+        )
+
+    async def settle_completed(self, task_id: str, attempt: int, output: Mapping[str, Any]) -> bool:
+        """Store the result. False: the attempt is not running any more; discard the result."""
+        return await self._changes(
+            queries.SETTLE_COMPLETED, id=task_id, attempt=attempt, output=_json(output)
+        )
+
+    async def settle_failed(self, task_id: str, attempt: int, failure: Failure) -> bool:
+        """Give the task up. False as in :meth:`settle_completed`."""
+        return await self._changes(
+            queries.SETTLE_FAILED,
+            id=task_id,
+            attempt=attempt,
+            code=failure.code,
+            reason=failure.reason,
+        )
+
+    async def retry_later(
+        self, task_id: str, attempt: int, failure: Failure, *, delay: float
+    ) -> bool:
+        """Keep the failure and run the task again after ``delay`` seconds. False as above."""
+        return await self._changes(
+            queries.RETRY_LATER,
+            id=task_id,
+            attempt=attempt,
+            code=failure.code,
+            reason=failure.reason,
+            delay=timedelta(seconds=delay),
+        )
+
+    async def release(self, task_id: str, attempt: int) -> bool:
+        """Hand the task back, as a runner that shuts down does; not a failure. False as above."""
+        return await self._changes(queries.RELEASE, id=task_id, attempt=attempt)
+
+    async def cancel(self, scope: OrganizationScope, task_id: str) -> Cancellation | None:
+        """Cancel a pending or running task at once, telling its runner. A finished one stays as it
+        is. None: there is no such task in this organization."""
+        changed = await self._changes(
+            queries.CANCEL, id=task_id, organization_id=scope.organization_id
+        )
+        task = await TaskRepository(self._session, scope).get(task_id)
+        if task is None:
+            return None
+        if changed:
+            await self._session.refresh(task)
+        return Cancellation(task, changed)
+
+    async def reap_expired(self, *, limit: int = 100) -> list[ReapedTask]:
+        """Take back tasks whose runner stopped sending heartbeats. Any number of processes may."""
+        rows = await self._rows(queries.REAP_EXPIRED, limit=limit)
+        return [ReapedTask(row["id"], row["queue"], TaskStatus(row["status"])) for row in rows]
+
+    async def _rows(self, statement: TextClause, **values: object) -> Sequence[RowMapping]:
+        result = await self._session.execute(statement, values)
+        return result.mappings().all()
+
+    async def _changes(self, statement: TextClause, **values: object) -> bool:
+        return bool(await self._rows(statement, **values))
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return orjson.dumps(value).decode()
