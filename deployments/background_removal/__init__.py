@@ -1,0 +1,1 @@
+"""Background removal with salient-object segmentation networks."""

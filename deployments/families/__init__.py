@@ -1,0 +1,1 @@
+"""What each model family knows: loading, prompts, arguments of a pipeline call, latents."""

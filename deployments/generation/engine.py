@@ -1,0 +1,275 @@
+"""The generation engine: requests into one pipeline call, events out of it. Knows no Serve."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from configs.catalog import ModelEntry
+from configs.settings import AttentionBackend
+from deployments.contracts import GenerationRequest, Pixels, Preview, Progress, Result
+from deployments.errors import (
+    DeploymentError,
+    InferenceFailed,
+    ModelUnavailable,
+    OutOfMemory,
+)
+from deployments.families.base import Family, PromptEmbeds
+from deployments.generation.admission import check
+from deployments.generation.batching import compatibility
+from deployments.generation.contracts import Emit, ShouldStop
+from deployments.generation.invariance import CachedEncoder, DenoiserRows, make_rows_independent
+from deployments.generation.loras import LoraAdapters
+from deployments.generation.pictures import as_condition, as_pixels
+from deployments.generation.previews import LatentProjection
+from deployments.registry import FAMILIES
+
+
+class _Stopped(Exception):
+    """Nobody wants the pictures of this call any more."""
+
+
+@dataclass
+class _Call:
+    """One pipeline call: who gets which of its images, and how far it is."""
+
+    requests: Sequence[GenerationRequest]
+    emit: Emit
+    should_stop: ShouldStop
+    # Request of each image of the call.
+    owners: list[int] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.owners = [i for i, r in enumerate(self.requests) for _ in r.seeds]
+
+    def live(self) -> list[int]:
+        """Requests that still want events.
+
+        Raises:
+            _Stopped: none does.
+        """
+        live = [i for i in range(len(self.requests)) if not self.should_stop(i)]
+        if not live:
+            raise _Stopped
+        return live
+
+    def images_of(self, index: int) -> list[int]:
+        return [image for image, owner in enumerate(self.owners) if owner == index]
+
+
+class GenerationEngine:
+    """One loaded model.
+
+    Args:
+        entry: what to load.
+        device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for the GPU if there is one.
+        attention: kernels on CUDA; a CPU always uses SDPA.
+        prompt_cache: encoded prompts to remember.
+
+    Raises:
+        ModelUnavailable: the weights are missing, or this machine cannot run them.
+    """
+
+    def __init__(
+        self,
+        entry: ModelEntry,
+        *,
+        device: str = "auto",
+        attention: AttentionBackend = "sdpa",
+        prompt_cache: int = 256,
+    ) -> None:
+        self.entry = entry
+        self.device = choose_device(entry, device)
+        self.family: Family = FAMILIES.resolve(entry.family).load(
+            entry, device=self.device, attention=attention
+        )
+        self._on_cpu = self.device.type == "cpu"
+        denoiser, vae = self.family.denoiser, self.family.vae
+        denoiser.to(memory_format=torch.channels_last)
+        vae.to(memory_format=torch.channels_last)
+        self._projection = LatentProjection.fit(vae)
+        CachedEncoder(vae)
+        self._rows = DenoiserRows(denoiser, minimum=2 if self._on_cpu else 1)
+        self._fix_blocks()
+        self._adapters = LoraAdapters(self.family.text_pipeline, entry.limits.max_loras * 4)
+        self._prompts: OrderedDict[object, PromptEmbeds] = OrderedDict()
+        self._prompt_cache = prompt_cache
+
+    def run(
+        self, requests: Sequence[GenerationRequest], emit: Emit, should_stop: ShouldStop
+    ) -> None:
+        """Make the pictures of compatible requests in one pipeline call.
+
+        ``emit(i, event)`` gets request i's ``Progress`` after every denoising step, its ``Preview``
+        pictures, and last its ``Result``. After ``should_stop(i)`` it gets nothing more; once that
+        holds for all, the call ends within one denoising step.
+
+        Raises:
+            InvalidInput: a value, a picture or a LoRA does not fit the model.
+            OutOfMemory: of the device.
+            InferenceFailed: the model raised; the text is its own.
+        """
+        call = _Call(requests, emit, should_stop)
+        try:
+            self._run(call)
+        except _Stopped:
+            return
+        except DeploymentError:
+            raise
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise OutOfMemory(str(error)) from error
+        except MemoryError as error:
+            raise OutOfMemory(str(error)) from error
+        except Exception as error:  # a pipeline may raise anything; it crosses as data
+            raise _as_deployment_error(error) from error
+
+    def _run(self, call: _Call) -> None:
+        head = call.requests[0]
+        for request in call.requests:
+            check(request, self.entry)
+            assert compatibility(request) == compatibility(head), "requests of one batch differ"
+        call.live()
+        if self._adapters.apply(head.loras):
+            self._fix_blocks()
+        with torch.inference_mode():
+            started = time.perf_counter()
+            arguments = self._arguments(call)
+            call.seconds["encode"] = time.perf_counter() - started
+            started = time.perf_counter()
+            latents = self._denoise(call, arguments)
+            call.seconds["denoise"] = time.perf_counter() - started
+            self._finish(call, latents)
+
+    def _fix_blocks(self) -> None:
+        if self._on_cpu:
+            make_rows_independent(self.family.denoiser)
+
+    def _arguments(self, call: _Call) -> dict[str, Any]:
+        """Everything of the pipeline call but its callback."""
+        head = call.requests[0]
+        prompts = [self._embeds(request, negative=False) for request in call.requests]
+        if self.family.is_guided(head):
+            negative = [self._embeds(request, negative=True) for request in call.requests]
+            prompts = [p | n for p, n in zip(prompts, negative, strict=True)]
+        arguments: dict[str, Any] = {
+            key: torch.cat([prompts[owner][key] for owner in call.owners]) for key in prompts[0]
+        }
+        seeds = [seed for request in call.requests for seed in request.seeds]
+        arguments["generator"] = [
+            torch.Generator(self.device).manual_seed(seed % 2**63) for seed in seeds
+        ]
+        if self.family.needs_picture(head):
+            size = (head.width, head.height)
+            pictures = [as_condition(r.image, *size, self.family.fit) for r in call.requests]
+            arguments["image"] = torch.cat([pictures[owner] for owner in call.owners])
+        return arguments | self.family.arguments(head)
+
+    def _embeds(self, request: GenerationRequest, *, negative: bool) -> PromptEmbeds:
+        text = request.negative_prompt if negative else request.prompt
+        key = (text, negative, request.loras)
+        if key not in self._prompts:
+            self._prompts[key] = self.family.encode_prompt(text, negative=negative)
+            if len(self._prompts) > self._prompt_cache:
+                self._prompts.popitem(last=False)
+        self._prompts.move_to_end(key)
+        return self._prompts[key]
+
+    def _denoise(self, call: _Call, arguments: dict[str, Any]) -> torch.Tensor:
+        head = call.requests[0]
+        self._rows.groups = self.family.pipeline_rows_per_image(head)
+        self._rows.needed = self.family.rows_per_image(head)
+
+        def after_step(
+            pipeline: Any, step: int, timestep: object, tensors: dict[str, Any]
+        ) -> dict[str, Any]:
+            del timestep
+            call.steps = int(pipeline.num_timesteps)
+            self._report(call, step + 1, tensors["latents"])
+            return {}
+
+        pipeline = self.family.pipeline_for(head)
+        output = pipeline(
+            **arguments,
+            output_type="latent",
+            return_dict=False,
+            callback_on_step_end=after_step,
+            callback_on_step_end_tensor_inputs=["latents"],
+        )
+        latents: torch.Tensor = output[0]
+        return latents
+
+    def _report(self, call: _Call, step: int, latents: torch.Tensor) -> None:
+        unpacked: torch.Tensor | None = None
+        for index in call.live():
+            call.emit(index, Progress(step / call.steps, step, call.steps))
+            every = call.requests[index].preview_every
+            if not every or step % every or step == call.steps:
+                continue
+            if unpacked is None:
+                unpacked = self.family.unpack_latents(latents, call.requests[0])
+            for position, image in enumerate(call.images_of(index)):
+                call.emit(index, Preview(position, self._projection(unpacked[image])))
+
+    def _finish(self, call: _Call, latents: torch.Tensor) -> None:
+        started = time.perf_counter()
+        wanted = {image for index in call.live() for image in call.images_of(index)}
+        latents = self.family.unpack_latents(latents, call.requests[0])
+        pictures = {image: self._decode(latents[image : image + 1]) for image in sorted(wanted)}
+        call.seconds["decode"] = time.perf_counter() - started
+        for index in call.live():
+            images = tuple(pictures[image] for image in call.images_of(index))
+            call.emit(index, Result(images, self._info(call)))
+
+    def _decode(self, latent: torch.Tensor) -> Pixels:
+        """One picture at a time: the same bits in any batch, and a bounded peak of memory."""
+        vae = self.family.vae
+        if vae.config.force_upcast and vae.dtype == torch.float16:
+            vae.to(torch.float32)
+        decoded: torch.Tensor = vae.decode(latent.to(vae.dtype), return_dict=False)[0]
+        return as_pixels(decoded)[0]
+
+    def _info(self, call: _Call) -> dict[str, object]:
+        return {
+            "model": self.entry.name,
+            "revision": self.entry.source.revision,
+            "family": self.entry.family,
+            "scheduler": type(self.family.text_pipeline.scheduler).__name__,
+            "dtype": self.entry.dtype,
+            "device": self.device.type,
+            "diffusers": version("diffusers"),
+            "torch": torch.__version__,
+            "steps": call.steps,
+            "batch_sizes": [len(call.owners)],
+            "seconds": {phase: round(spent, 4) for phase, spent in call.seconds.items()},
+        }
+
+
+def choose_device(entry: ModelEntry, device: str) -> torch.device:
+    """The device that runs ``entry``.
+
+    Raises:
+        ModelUnavailable: the entry, or ``device``, asks for a GPU that is not there.
+    """
+    has_gpu = torch.cuda.is_available()
+    chosen = ("cuda" if has_gpu else "cpu") if device == "auto" else device
+    if chosen == "cuda" and not has_gpu:
+        raise ModelUnavailable("device 'cuda' is set, but torch sees no GPU")
+    if entry.requires_gpu and chosen == "cpu":
+        raise ModelUnavailable(f"model {entry.name!r} needs a GPU")
+    return torch.device(chosen)
+
+
+def _as_deployment_error(error: Exception) -> DeploymentError:
+    # The CPU allocator has no exception class of its own.
+    if isinstance(error, RuntimeError) and "can't allocate memory" in str(error):
+        return OutOfMemory(str(error))
+    return InferenceFailed(f"{type(error).__name__}: {error}")

@@ -1,0 +1,256 @@
+"""The Serve deployment: a queue of requests, one worker thread, streams of events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ray import serve
+
+from configs.catalog import Catalog, ModelEntry, get_catalog
+from configs.settings import AttentionBackend, get_settings
+from deployments.contracts import Event, GenerationRequest, Result
+from deployments.errors import DeploymentError, InferenceFailed, InvalidInput
+from deployments.generation.admission import check
+from deployments.generation.batching import Batcher, Share
+from deployments.generation.contracts import Engine, EngineFactory
+from deployments.generation.jobs import Job
+from deployments.generation.models import LoadedModels
+from deployments.priority import yield_to_servers
+from deployments.registry import import_object
+
+logger = logging.getLogger(__name__)
+
+ENGINE = "deployments.generation.engine:GenerationEngine"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaStatus:
+    """What a replica holds.
+
+    Attributes:
+        loaded: models in memory; ``loading``: the one that is being read, if any.
+        waiting: requests with images that no call has begun; ``running``: whether a call runs.
+        slots: requests that it may hold at once.
+    """
+
+    loaded: tuple[str, ...]
+    loading: str | None
+    waiting: int
+    running: bool
+    slots: int
+
+
+class GenerationServer:
+    """Runs the catalog's models, one pipeline call at a time.
+
+    Whatever has queued up while a call ran forms the next one; nothing waits while it is idle.
+    Models are loaded on first use. The constructor returns at once: torch is imported, and ``warm``
+    models are loaded, in the worker's thread.
+
+    Args:
+        warm: models to load at start-up, in the background.
+        max_models: models in memory at once.
+        slots: requests to hold at once; ``max_ongoing_requests`` of the deployment.
+        progress_seconds: the least time between two reports of a request's progress.
+        stall_seconds: a call that makes no step for this long is given up as hung: the health check
+            fails, and Serve replaces the replica. Unset: of the settings, as the next three.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        attention: kernels on CUDA.
+        threads: of torch; 0 for as many as the process may use cores.
+        catalog: the models; unset: the installation's.
+        engine: loads an entry; a class, or ``"module:Class"`` to import it in the worker's thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        warm: Sequence[str] = (),
+        max_models: int = 2,
+        slots: int = 16,
+        progress_seconds: float = 0.1,
+        stall_seconds: float | None = None,
+        device: str | None = None,
+        attention: AttentionBackend | None = None,
+        threads: int | None = None,
+        catalog: Catalog | None = None,
+        engine: EngineFactory | str = ENGINE,
+    ) -> None:
+        settings = get_settings()
+        self._catalog = catalog if catalog is not None else get_catalog()
+        self._stall_seconds = stall_seconds or settings.queue.stall_seconds
+        self._device = device or settings.models.device
+        self._attention = attention or settings.models.attention
+        self._threads = settings.models.threads if threads is None else threads
+        self._factory = engine
+        self._slots = slots
+        self._progress_seconds = progress_seconds
+        self._models = LoadedModels(self._load, max_models)
+        self._batcher: Batcher[Job] = Batcher()
+        self._worker: asyncio.Task[None] | None = None
+        # Monotonic time of the last sign of life of the running call.
+        self._alive_at: float | None = None
+        self._executor = ThreadPoolExecutor(
+            1, thread_name_prefix="generation", initializer=yield_to_servers
+        )
+        self._warm = tuple(self._entry(name).name for name in warm)
+        self._loading = [self._executor.submit(self._load_ahead, name) for name in self._warm]
+
+    async def __call__(self, request: GenerationRequest) -> AsyncIterator[Event]:
+        """Generate: ``Started``, then ``Progress`` and ``Preview``, and last one ``Result``.
+
+        Closing the stream, or cancelling its task, stops the work within one denoising step.
+
+        Raises:
+            InvalidInput: the request does not fit its model.
+            ModelUnavailable: the model cannot be loaded here.
+            OutOfMemory, InferenceFailed: as the engine raises them.
+        """
+        entry = self._entry(request.model)
+        request = replace(request, model=entry.name)
+        check(request, entry)
+        job = Job(request, asyncio.get_running_loop(), self._progress_seconds)
+        self._batcher.add(job, request)
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        try:
+            while True:
+                event = await job.events.get()
+                if isinstance(event, DeploymentError):
+                    raise event
+                yield event
+                if isinstance(event, Result):
+                    return
+        finally:
+            job.finished = True
+            self._batcher.discard(job)
+
+    async def status(self) -> ReplicaStatus:
+        """What this replica holds now."""
+        return ReplicaStatus(
+            loaded=self._models.names,
+            loading=self._models.loading,
+            waiting=len(self._batcher),
+            running=self._alive_at is not None,
+            slots=self._slots,
+        )
+
+    async def models(self) -> list[str]:
+        """The models in memory."""
+        return list(self._models.names)
+
+    async def ready(self) -> bool:
+        """Whether the models of ``warm`` are in memory."""
+        return set(self._warm) <= set(self._models.names)
+
+    async def warmed(self) -> None:
+        """Return when the models of ``warm`` are in memory, or have turned out not to load."""
+        await asyncio.gather(*map(asyncio.wrap_future, self._loading))
+
+    def check_health(self) -> None:
+        """Called by Serve, which replaces the replica when this raises.
+
+        Raises:
+            RuntimeError: the running call has made no step for ``stall_seconds``.
+        """
+        alive_at = self._alive_at
+        if alive_at is None:
+            return
+        silent = time.monotonic() - alive_at
+        if silent > self._stall_seconds:
+            raise RuntimeError(f"the model has made no step for {silent:.0f} s")
+
+    def close(self) -> None:
+        """Give the worker's thread up, once the running call ends."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _entry(self, name: str) -> ModelEntry:
+        try:
+            return self._catalog.resolve(name)
+        except KeyError as error:
+            raise InvalidInput(f"unknown model {name!r}") from error
+
+    async def _work(self) -> None:
+        """Run calls until nothing waits."""
+        loop = asyncio.get_running_loop()
+        capacity = {name: entry.limits.max_batch for name, entry in self._catalog.items()}
+        while shares := self._batcher.next(capacity):
+            await loop.run_in_executor(self._executor, self._serve, shares)
+            for share in shares:
+                if share.job.finished:
+                    self._batcher.discard(share.job)
+
+    def _serve(self, shares: list[Share[Job]]) -> None:
+        """One call, in the worker's thread. A failure that others share is tried one by one."""
+        shares = [share for share in shares if not share.job.finished]
+        if not shares:
+            return
+        for share in shares:
+            share.job.start()
+        error = self._attempt(shares)
+        if error is None:
+            return
+        if len(shares) == 1:
+            shares[0].job.fail(error)
+            return
+        for share in shares:
+            if not share.job.finished and (own := self._attempt([share])) is not None:
+                share.job.fail(own)
+
+    def _attempt(self, shares: list[Share[Job]]) -> DeploymentError | None:
+        def emit(index: int, event: Event) -> None:
+            self._alive_at = time.monotonic()
+            share = shares[index]
+            share.job.publish(event, first=share.first, count=len(share.request.seeds))
+
+        def should_stop(index: int) -> bool:
+            return shares[index].job.finished
+
+        try:
+            engine = self._models.get(self._entry(shares[0].request.model))
+            self._alive_at = time.monotonic()
+            engine.run([share.request for share in shares], emit, should_stop)
+        except DeploymentError as error:
+            return error
+        except Exception as error:  # the thread must live, and the stream must end
+            logger.exception("engine of model %s", shares[0].request.model)
+            return InferenceFailed(f"{type(error).__name__}: {error}")
+        finally:
+            self._alive_at = None
+        return None
+
+    def _load(self, entry: ModelEntry) -> Engine:
+        import torch  # noqa: PLC0415  here is the worker's thread
+
+        # Ray sets OMP_NUM_THREADS from `num_cpus`: a replica that reserves a fraction gets one.
+        torch.set_num_threads(self._threads or len(os.sched_getaffinity(0)))
+        target = self._factory
+        factory: EngineFactory
+        factory = import_object(target) if isinstance(target, str) else target
+        started = time.monotonic()
+        engine = factory(entry, device=self._device, attention=self._attention)
+        logger.info("model %s loaded in %.1f s", entry.name, time.monotonic() - started)
+        return engine
+
+    def _load_ahead(self, name: str) -> None:
+        try:
+            self._models.get(self._catalog[name])
+        except Exception:  # requests for it will be told why
+            logger.exception("model %s could not be loaded ahead", name)
+
+
+class GenerationReplica(GenerationServer):
+    """As Serve constructs it: a replica counts as running once its models are loaded."""
+
+    async def __init__(self, **options: Any) -> None:  # type: ignore[misc]  # awaited by Serve
+        super().__init__(**options)
+        await self.warmed()
+
+
+Generation = serve.deployment(name="Generation")(GenerationReplica)

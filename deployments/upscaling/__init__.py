@@ -1,0 +1,1 @@
+"""Upscaling by two, three or four with Real-ESRGAN."""
