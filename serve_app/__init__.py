@@ -1,0 +1,1 @@
+"""The platform as one Ray Serve application: gateway, two HTTP APIs, the task runner."""

@@ -1,0 +1,56 @@
+"""The one Serve application: every deployment, bound to what it needs.
+
+Replicas, resources and autoscaling of each stand in ``serve_config.yaml``. (Annotations are not
+postponed here: Serve looks at that of ``build`` to convert its arguments.)
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, PositiveInt
+from ray.serve import Application
+
+from configs.settings import get_settings
+from deployments.background_removal.server import BackgroundRemoval
+from deployments.generation.server import Generation
+from deployments.upscaling.server import Upscaling
+from serve_app.compute.runner.capacity import QueueSpec
+from serve_app.compute.runner.deployment import TaskRunner
+from serve_app.gateway import Gateway
+
+# By queue, the deployment that does its work. `serve.deployment` makes a Deployment of a class,
+# which type checkers do not see.
+MODELS: Mapping[str, Any] = {
+    "generation": Generation,
+    "upscaling": Upscaling,
+    "background_removal": BackgroundRemoval,
+}
+
+
+class Arguments(BaseModel):
+    """Arguments of the application (``args`` in ``serve_config.yaml``).
+
+    ``slots``: by queue, the units of work (images) that one replica holds at once, those waiting
+    for its next batch included.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    slots: dict[str, PositiveInt]
+
+
+def build(args: Arguments) -> Application:
+    """Bind the deployments; the gateway is the ingress."""
+    if set(args.slots) != set(MODELS):
+        raise ValueError(f"`slots` must name the queues {sorted(MODELS)}")
+    handles = {
+        "generation": MODELS["generation"].bind(warm=[get_settings().models.default]),
+        "upscaling": MODELS["upscaling"].bind(),
+        "background_removal": MODELS["background_removal"].bind(),
+    }
+    queues = {
+        queue: QueueSpec(deployment.name, args.slots[queue]) for queue, deployment in MODELS.items()
+    }
+    runner: Any = TaskRunner
+    gateway: Any = Gateway
+    return gateway.bind(runner.bind(handles, queues))

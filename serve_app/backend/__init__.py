@@ -1,0 +1,1 @@
+"""The Backend API: catalog, shootings, review and accounts; one folder per resource."""

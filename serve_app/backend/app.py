@@ -1,0 +1,17 @@
+"""The Backend API as one ASGI application, mounted by the gateway."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from configs.settings import Settings
+from serve_app.backend.generation_models.endpoints import router as generation_models
+from serve_app.core.api import create_api
+
+
+def create_backend_api(settings: Settings) -> FastAPI:
+    """The API under ``/api/v1``."""
+    api = create_api("Sartiq Backend API", "The studio around the images.", settings)
+    # /generation-models
+    api.include_router(generation_models)
+    return api

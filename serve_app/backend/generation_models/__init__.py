@@ -1,0 +1,1 @@
+"""Which models can be asked for images."""

@@ -1,0 +1,346 @@
+"""A client of the Compute API: what the command line, the demo and the benchmarks speak through."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from configs.settings import Settings
+
+COMPUTE_BASE = "/compute/api/v1"
+
+_POLL_SECONDS = 0.2
+# How long a platform may be out of reach in the middle of a wait (a restart, a rate limit).
+_PATIENCE_SECONDS = 60.0
+_RETRY_STATUS = frozenset({429, 502, 503, 504})
+
+Status = Literal["pending", "running", "completed", "failed", "cancelled"]
+
+
+class ClientError(Exception):
+    """A request did not succeed. The text is one sentence for a person.
+
+    Attributes:
+        status_code: of the answer; None when there was none.
+        retry_after: seconds after which the platform asks to be tried again; None if it did not.
+    """
+
+    def __init__(
+        self, message: str, status_code: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, status_code, retry_after)
+        self.message = message
+        self.status_code = status_code
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return self.message
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request may succeed a little later."""
+        return self.status_code is None or self.status_code in _RETRY_STATUS
+
+
+class TaskFailed(ClientError):
+    """The task ended without a result; the text is the platform's reason."""
+
+
+class TaskCancelled(ClientError):
+    """The task was cancelled before it was done."""
+
+
+class _Answer(BaseModel):
+    """What the client reads of an answer; the API may add fields at any time."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class StoredImage(_Answer):
+    """A picture in the platform's storage. ``url`` needs no header; ``size`` is in bytes."""
+
+    path: str
+    url: str
+    content_type: str
+    size: int
+    width: int
+    height: int
+    sha256: str
+
+
+class OutputImage(_Answer):
+    """A picture that a task made; ``seed`` is None where none was used."""
+
+    url: str
+    width: int
+    height: int
+    seed: int | None = None
+
+
+class TaskOutput(_Answer):
+    """What a completed task made."""
+
+    images: tuple[OutputImage, ...]
+
+
+class Task(_Answer):
+    """A task as it stands; ``progress`` is in [0, 1]."""
+
+    id: str
+    type: str
+    status: Status
+    progress: float = 0.0
+    output: TaskOutput | None = None
+    error: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether it has ended, in whichever way."""
+        return self.status in {"completed", "failed", "cancelled"}
+
+    @property
+    def images(self) -> tuple[OutputImage, ...]:
+        """The pictures of a completed task."""
+        return self.output.images if self.output else ()
+
+
+_Model = TypeVar("_Model", bound=_Answer)
+
+
+class ComputeClient:
+    """Blocking client of one platform; use it as a context manager.
+
+    Args:
+        base_url: of the Compute API, or of the platform (its default path is added then).
+        api_key: sent as a Bearer token.
+        timeout: seconds for one request.
+        transport: another way than TCP, such as ``httpx.WSGITransport`` in a test.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        timeout: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.base_url = _compute_url(base_url)
+        # No proxy of the environment stands between this machine and itself.
+        remote = not is_local(self.base_url)
+        self._http = httpx.Client(
+            base_url=self.base_url,
+            headers={"Authorization": f"Bearer {api_key}"},
+            timeout=timeout,
+            transport=transport,
+            trust_env=remote,
+        )
+        # Image URLs carry their own signature; they may lead to a host that must not see the key.
+        self._images = httpx.Client(
+            timeout=timeout, transport=transport, trust_env=remote, follow_redirects=True
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+        self._images.close()
+
+    def upload(self, path: Path) -> StoredImage:
+        """Store a picture from a file."""
+        with path.open("rb") as file:
+            answer = self._request("POST", "/storage/images", files={"file": (path.name, file)})
+        return _read(StoredImage, answer)
+
+    def generate(self, prompt: str, **options: Any) -> Task:
+        """Submit a generation.
+
+        Args:
+            prompt: what to show.
+            options: other fields of ``POST /tasks/generation``; those that are None are left out.
+        """
+        return self._submit("/tasks/generation", {"prompt": prompt, **options})
+
+    def upscale(self, image_url: str, *, scale: int = 2) -> Task:
+        """Submit the enlargement of a picture, two to four times."""
+        return self._process({"operation": "upscale", "image_url": image_url, "scale": scale})
+
+    def remove_background(self, image_url: str) -> Task:
+        """Submit the cutting out of a picture's foreground."""
+        return self._process({"operation": "remove-background", "image_url": image_url})
+
+    def task(self, task_id: str) -> Task:
+        """A task as it stands now."""
+        return _read(Task, self._request("GET", f"/tasks/{task_id}"))
+
+    def cancel(self, task_id: str) -> Task:
+        """Cancel a task; one that has ended stays as it is."""
+        return _read(Task, self._request("POST", f"/tasks/{task_id}/cancel"))
+
+    def wait(
+        self,
+        task: Task,
+        *,
+        on_change: Callable[[Task], None] | None = None,
+        poll_seconds: float = _POLL_SECONDS,
+        timeout_seconds: float | None = None,
+    ) -> Task:
+        """Poll until a task is completed.
+
+        A platform that is out of reach for a while, or asks for patience, is tried again.
+
+        Raises:
+            TaskFailed: the task failed.
+            TaskCancelled: somebody cancelled it.
+            TimeoutError: it had not ended after ``timeout_seconds``.
+        """
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        last_answer = time.monotonic()
+        while not task.settled:
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError(f"{task.id} had not ended after {timeout_seconds:g} s")
+            pause = poll_seconds
+            try:
+                task = self.task(task.id)
+            except ClientError as error:
+                if not error.transient or time.monotonic() - last_answer > _PATIENCE_SECONDS:
+                    raise
+                pause = max(poll_seconds, error.retry_after or 1.0)
+            else:
+                last_answer = time.monotonic()
+                if on_change is not None:
+                    on_change(task)
+            if not task.settled:
+                time.sleep(pause)
+        return _completed(task)
+
+    def download(self, url: str, path: Path) -> Path:
+        """Fetch a picture into a file, which appears whole or not at all."""
+        partial = path.with_name(f".{path.name}.partial")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._images.stream("GET", url) as answer, partial.open("wb") as file:
+                if answer.is_error:
+                    raise ClientError(
+                        f"The picture could not be fetched: HTTP {answer.status_code}.",
+                        answer.status_code,
+                    )
+                for chunk in answer.iter_bytes():
+                    file.write(chunk)
+            return partial.replace(path)
+        except httpx.HTTPError as error:
+            raise ClientError(f"The picture could not be fetched: {_reason(error)}.") from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _process(self, config: Mapping[str, Any]) -> Task:
+        return self._submit("/tasks/", {"type": "processing", "config": config})
+
+    def _submit(self, path: str, body: Mapping[str, Any]) -> Task:
+        given = {name: value for name, value in body.items() if value is not None}
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
+        return _read(Task, self._request("POST", path, json=given, headers=headers))
+
+    def _request(self, method: str, path: str, **content: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, **content)
+        except httpx.ConnectError as error:
+            raise ClientError(
+                f"Nothing answers at {self.base_url}: start the platform with `sartiq up`."
+            ) from error
+        except httpx.HTTPError as error:
+            raise ClientError(
+                f"The request to {self.base_url} failed: {_reason(error)}."
+            ) from error
+        if answer.is_error:
+            raise _refusal(answer)
+        return answer
+
+
+def local_url(settings: Settings) -> str:
+    """Where a client on this machine reaches the platform.
+
+    An address that means "every interface" is no address to connect to.
+    """
+    http = settings.http
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(http.host, http.host)  # noqa: S104
+    return f"http://{host}:{http.port}"
+
+
+def is_local(url: str) -> bool:
+    """Whether a URL leads to this machine."""
+    return urlsplit(url).hostname in {"localhost", "127.0.0.1", "::1"}
+
+
+def _compute_url(base_url: str) -> str:
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL as error:
+        raise ClientError(f"{base_url!r} is no URL: {error}.") from error
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ClientError(f"{base_url!r} is no URL: it must look like http://127.0.0.1:8000.")
+    return str(url.copy_with(path=COMPUTE_BASE) if url.path == "/" else url).rstrip("/")
+
+
+def _read(model: type[_Model], answer: httpx.Response) -> _Model:
+    try:
+        return model.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise ClientError(
+            f"{answer.request.url} did not answer as the Compute API does.", answer.status_code
+        ) from error
+
+
+def _completed(task: Task) -> Task:
+    if task.status == "failed":
+        reason = (task.error or "no reason is known").rstrip(".")
+        raise TaskFailed(f"{task.id} failed: {reason}.")
+    if task.status == "cancelled":
+        raise TaskCancelled(f"{task.id} was cancelled.")
+    return task
+
+
+def _refusal(answer: httpx.Response) -> ClientError:
+    """The platform's own words, where it gave any."""
+    try:
+        detail = answer.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        detail = None
+    if isinstance(detail, list):
+        detail = "; ".join(_field(item) for item in detail)
+    text = str(detail) if detail else f"{answer.request.url} answered HTTP {answer.status_code}"
+    if answer.status_code == 401:
+        text += " (is the API key right? --api-key or API_KEY)"
+    wait = answer.headers.get("Retry-After", "")
+    return ClientError(
+        f"{text.rstrip('.')}.", answer.status_code, float(wait) if wait.isdigit() else None
+    )
+
+
+def _field(item: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in item.get("loc", ()) if part != "body")
+    message = str(item.get("msg"))
+    # Some messages name their field themselves.
+    return f"{where}: {message}" if where and not message.startswith(where) else message
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,1 @@
+"""The Compute API: tasks, storage, and the runner that carries tasks out."""

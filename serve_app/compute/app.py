@@ -1,0 +1,26 @@
+"""The Compute API as one ASGI application, mounted by the gateway."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from configs.settings import Settings
+from serve_app.compute.storage.endpoints import router as storage
+from serve_app.compute.tasks.endpoints import router as tasks
+from serve_app.core.api import create_api
+
+_DESCRIPTION = """\
+Turns product photos into on-model images. Submit a task, watch its progress, download its images.
+
+Every request carries an API key: `Authorization: Bearer $API_KEY`. The URLs of images need none.
+"""
+
+
+def create_compute_api(settings: Settings) -> FastAPI:
+    """The API under ``/compute/api/v1``."""
+    api = create_api("Sartiq Compute API", _DESCRIPTION, settings)
+    # /tasks
+    api.include_router(tasks)
+    # /storage
+    api.include_router(storage)
+    return api

@@ -1,0 +1,1 @@
+"""The runner: claims tasks that can start now, and sees each of them through."""

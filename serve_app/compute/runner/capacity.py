@@ -1,0 +1,67 @@
+"""How much each queue's replicas can take on now."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ray import serve
+from ray.serve.schema import ReplicaState
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSpec:
+    """How a queue is served.
+
+    Attributes:
+        deployment: the Serve deployment that does its work.
+        slots: units of work (images) that one replica holds at once, those waiting for its next
+            batch included.
+    """
+
+    deployment: str
+    slots: int
+
+
+class ReplicaWatch:
+    """Counts the running replicas of each queue's deployment.
+
+    Serve's controller is asked, not the handle: it knows at once of a replica that has died, and a
+    replica that is still loading its model does not count.
+    """
+
+    def __init__(
+        self, application: str, queues: Mapping[str, QueueSpec], on_change: Callable[[str], None]
+    ) -> None:
+        self._application = application
+        self._queues = queues
+        self._on_change = on_change
+        self._replicas = dict.fromkeys(queues, 0)
+
+    def capacity(self, queue: str) -> int:
+        """Units of work that the queue's replicas hold at once, all together."""
+        return self._replicas[queue] * self._queues[queue].slots
+
+    async def run(self, interval: float) -> None:
+        """Look again every ``interval`` seconds, for ever."""
+        while True:
+            try:
+                await self.refresh()
+            except Exception:
+                logger.exception("the state of the replicas is not to be had")
+            await asyncio.sleep(interval)
+
+    async def refresh(self) -> None:
+        """Look now; say which queues have more or fewer replicas than before."""
+        status = await asyncio.to_thread(serve.status)
+        deployments = status.applications[self._application].deployments
+        for queue, spec in self._queues.items():
+            found = deployments.get(spec.deployment)
+            running = found.replica_states.get(ReplicaState.RUNNING, 0) if found else 0
+            if running != self._replicas[queue]:
+                self._replicas[queue] = running
+                self._on_change(queue)

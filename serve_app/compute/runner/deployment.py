@@ -1,0 +1,58 @@
+"""The runner as a Serve deployment."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from uuid import uuid4
+
+import ray
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+
+from configs.settings import get_settings
+from serve_app.compute.runner.capacity import QueueSpec, ReplicaWatch
+from serve_app.compute.runner.runner import Runner
+from serve_app.core.resources import open_resources
+
+logger = logging.getLogger(__name__)
+
+
+@serve.deployment
+class TaskRunner:
+    """Claims and carries out tasks. Several replicas share the queues without talking.
+
+    Args:
+        handles: by queue, of the deployment that does its work.
+        queues: by queue, how it is served.
+    """
+
+    async def __init__(  # type: ignore[misc]  # Serve awaits a constructor
+        self, handles: Mapping[str, DeploymentHandle], queues: Mapping[str, QueueSpec]
+    ) -> None:
+        self._stack = AsyncExitStack()
+        gpu = ray.cluster_resources().get("GPU", 0) > 0
+        resources = await self._stack.enter_async_context(open_resources(get_settings(), gpu=gpu))
+        application = serve.get_replica_context().app_name
+        self._runner = Runner(
+            runner_id=f"runner_{uuid4().hex[:12]}",
+            resources=resources,
+            handles=handles,
+            watch=partial(ReplicaWatch, application, queues),
+        )
+        await self._runner.start()
+
+    def check_health(self) -> None:
+        """Let Serve replace a runner whose loops have ended."""
+        self._runner.check()
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """Runnable and running tasks by queue, for the autoscaling policy."""
+        return {queue: float(count) for queue, count in self._runner.backlog().items()}
+
+    async def __del__(self) -> None:
+        """Serve awaits this when the replica is to go: finish or hand back, then disconnect."""
+        await self._runner.drain()
+        await self._stack.aclose()

@@ -1,0 +1,135 @@
+"""What a handler of a task type gets, and what it gives back."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ray.serve.handle import DeploymentHandle
+
+from db.repositories.queue import ClaimedTask
+from deployments.contracts import Event, Pixels, Progress, Result
+from serve_app.compute.runner.retry import Stalled
+from serve_app.core.images import OutputFormat, decode_pixels, encode_image
+from serve_app.core.resources import Resources
+
+_SUFFIXES: Mapping[OutputFormat, str] = {"jpeg": "jpg", "png": "png", "webp": "webp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One attempt of a task.
+
+    Attributes:
+        task: as it was claimed.
+        resources: of the process.
+        handle: of the deployment that serves the task's queue.
+        report: takes progress, 0 to 1.
+    """
+
+    task: ClaimedTask
+    resources: Resources
+    handle: DeploymentHandle
+    report: Callable[[float], None]
+
+    async def load(self, reference: Mapping[str, str]) -> Pixels:
+        """The pixels of a picture in storage."""
+        data = await self.resources.store.get(reference["path"])
+        return await asyncio.to_thread(decode_pixels, data, self.resources.settings.media)
+
+    async def infer(self, request: object) -> Result:
+        """Send a request to a replica and follow its stream to the end.
+
+        Raises:
+            Stalled: work had begun, and then there was no event for
+                ``SARTIQ_QUEUE_STALL_SECONDS``.
+            DeploymentError: as the deployment raised it, wrapped by Ray.
+        """
+        stall = self.resources.settings.queue.stall_seconds
+        stream = self.handle.options(stream=True).remote(request)
+        try:
+            async for event in _with_timeout(stream, stall):
+                if isinstance(event, Progress):
+                    self.report(event.fraction)
+                elif isinstance(event, Result):
+                    return event
+        finally:
+            # Ends the work in the replica when we leave early, cancelled or timed out.
+            stream.cancel()
+        raise Stalled("The model ended without a result")
+
+    async def store(
+        self, index: int, pixels: Pixels, output_format: OutputFormat, recipe: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Encode an image with its recipe and store it; what the task's output says about it.
+
+        The name holds the attempt, so that an attempt whose lease was lost can neither replace nor
+        remove what its successor stores.
+        """
+        data = await asyncio.to_thread(encode_image, pixels, output_format, recipe)
+        name = f"{self.task.attempt}-{index}.{_SUFFIXES[output_format]}"
+        stored = await self.resources.store.put(f"{self.folder}/{name}", data)
+        height, width = pixels.shape[:2]
+        return {
+            "path": stored.path,
+            "width": width,
+            "height": height,
+            "seed": recipe.get("seed"),
+            "content_type": stored.content_type,
+            "size": stored.size,
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+
+    async def discard(self) -> None:
+        """Remove what this attempt has stored."""
+        await self._remove(lambda own: own)
+
+    async def discard_earlier(self) -> None:
+        """Remove what attempts before this one stored and did not live to settle."""
+        if self.task.attempt > 1:
+            await self._remove(lambda own: not own)
+
+    async def _remove(self, is_removed: Callable[[bool], bool]) -> None:
+        own = f"{self.folder}/{self.task.attempt}-"
+        async for stored in self.resources.store.list(self.folder):
+            if is_removed(stored.path.startswith(own)):
+                await self.resources.store.delete(stored.path)
+
+    @property
+    def folder(self) -> str:
+        """Where the task's results are stored."""
+        return f"outputs/{self.task.organization_id.hex}/{self.task.id}"
+
+
+class Handler(Protocol):
+    """Carries out one type of task."""
+
+    async def run(self, work: Work) -> dict[str, Any]:
+        """Do the work; the task's output.
+
+        Raises:
+            DeploymentError, SartiqError, RayError: classified by :mod:`.retry`.
+        """
+
+
+async def _with_timeout(stream: Any, seconds: float) -> AsyncIterator[Event]:
+    """The events of a stream, as long as none takes longer than ``seconds`` to come.
+
+    Until work begins there is no limit but the attempt's: the request may wait for the batch before
+    its own, and if that one hangs, the replica's health check ends it.
+    """
+    events = aiter(stream)
+    limit: float | None = None
+    while True:
+        try:
+            async with asyncio.timeout(limit):
+                event = await anext(events)
+        except TimeoutError:
+            raise Stalled(f"The model gave no sign of life for {seconds:g} s") from None
+        except StopAsyncIteration:
+            return
+        limit = seconds
+        yield event

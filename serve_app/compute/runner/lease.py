@@ -1,0 +1,93 @@
+"""The leases that a runner holds: kept alive while it works, dropped when they are lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from db.repositories.queue import ClaimedTask, ProgressReport, TaskQueue
+from db.session import Database
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Held:
+    """A claimed task and the coroutine that works on it."""
+
+    task: ClaimedTask
+    job: asyncio.Task[None]
+    progress: float = 0.0
+    # Progress that the database knows of.
+    reported: float = 0.0
+
+    @property
+    def lease(self) -> tuple[str, int]:
+        """Task and attempt; the database refuses what any other attempt reports."""
+        return self.task.id, self.task.attempt
+
+
+class Leases:
+    """Every lease of one runner.
+
+    A lease is lost when the task was cancelled, or when the runner was silent for so long that
+    another took over. Either way its job is cancelled, which ends the model's work within one step.
+    """
+
+    def __init__(self, database: Database, runner_id: str, lease_seconds: float) -> None:
+        self._database = database
+        self._runner_id = runner_id
+        self._lease_seconds = lease_seconds
+        self._held: dict[str, Held] = {}
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def add(self, held: Held) -> None:
+        """Keep this lease alive until :meth:`drop`."""
+        self._held[held.task.id] = held
+
+    def drop(self, task_id: str) -> None:
+        """The attempt has ended."""
+        self._held.pop(task_id, None)
+
+    def jobs(self) -> list[asyncio.Task[None]]:
+        """The coroutines at work."""
+        return [held.job for held in self._held.values()]
+
+    def report(self, task_id: str, progress: float) -> None:
+        """Note how far an attempt is; :meth:`flush` writes it."""
+        if held := self._held.get(task_id):
+            held.progress = max(held.progress, min(progress, 1.0))
+
+    def cancel(self, task_id: str) -> None:
+        """Stop working on a task, if this runner does."""
+        if held := self._held.get(task_id):
+            held.job.cancel()
+
+    async def heartbeat(self) -> None:
+        """Extend all leases, and stop the work of those that are lost."""
+        leases = [held.lease for held in self._held.values()]
+        if not leases:
+            return
+        async with self._database.write() as session:
+            kept = await TaskQueue(session).heartbeat(
+                self._runner_id, lease_seconds=self._lease_seconds, held=leases
+            )
+        for task_id, attempt in leases:
+            held = self._held.get(task_id)
+            if task_id not in kept and held is not None and held.task.attempt == attempt:
+                logger.info("lease of %s is lost", task_id)
+                held.job.cancel()
+
+    async def flush(self) -> None:
+        """Write the progress that has changed, all in one statement."""
+        changed = [held for held in self._held.values() if held.progress > held.reported]
+        if not changed:
+            return
+        reports = [ProgressReport(*held.lease, held.progress) for held in changed]
+        async with self._database.write() as session:
+            await TaskQueue(session).report_progress(self._runner_id, reports)
+        for held, report in zip(changed, reports, strict=True):
+            held.reported = report.progress

@@ -1,0 +1,73 @@
+"""Whether a failed attempt is tried again, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ray.exceptions import RayError
+from ray.serve.exceptions import RayServeException
+
+from db.repositories.queue import Failure
+from deployments.errors import DeploymentError
+from serve_app.core.errors import SartiqError
+
+
+@dataclass(frozen=True, slots=True)
+class RetryStrategy:
+    """How often one kind of failure may happen to a task before the task fails.
+
+    Attributes:
+        attempts: failures of this kind that are allowed in all; 1 is no retry.
+        first_delay: seconds before the second attempt; doubled for each further one.
+        longest_delay: seconds.
+    """
+
+    attempts: int
+    first_delay: float = 0.5
+    longest_delay: float = 30.0
+
+    def after(self, failures: int) -> float | None:
+        """Seconds to wait after that many failures of the kind; None: give up."""
+        if failures >= self.attempts:
+            return None
+        return min(self.first_delay * 2.0 ** (failures - 1), self.longest_delay)
+
+
+class Stalled(DeploymentError):
+    """The model gave no sign of life for too long, or the attempt took too long in all."""
+
+    code = "timeout"
+    retryable = True
+
+
+NEVER = RetryStrategy(attempts=1)
+# A model that fails on a request most likely fails on it again; once more guards against a fluke.
+MODEL = RetryStrategy(attempts=2)
+# A hung replica is replaced, so the next attempt meets another one; a request that hangs every
+# replica must not go on doing so.
+STALL = RetryStrategy(attempts=3)
+# A replica or a runner that dies takes innocent tasks with it, perhaps several times in a row.
+INFRASTRUCTURE = RetryStrategy(attempts=8, first_delay=0.2, longest_delay=10.0)
+
+
+def classify(error: BaseException) -> tuple[Failure, RetryStrategy]:
+    """Failure and strategy of what a handler raised.
+
+    Errors of our own keep their text. Of Ray's, the cause is told and never the traceback.
+    """
+    error = _unwrap(error)
+    if isinstance(error, Stalled):
+        return Failure(error.code, str(error)), STALL
+    if isinstance(error, DeploymentError):
+        return Failure(error.code, str(error)), MODEL if error.retryable else NEVER
+    if isinstance(error, SartiqError):
+        return Failure(error.code, str(error)), INFRASTRUCTURE if error.retryable else NEVER
+    if isinstance(error, RayError | RayServeException):
+        return Failure("replica_lost", "The model replica was lost while it worked"), INFRASTRUCTURE
+    return Failure("internal_error", "Internal error"), MODEL
+
+
+def _unwrap(error: BaseException) -> BaseException:
+    """What a replica raised, out of the error that Ray wraps it in."""
+    cause = getattr(error, "cause", None)
+    return cause if isinstance(cause, Exception) else error

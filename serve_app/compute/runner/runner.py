@@ -1,0 +1,257 @@
+"""The runner: claims tasks that can start now, and sees each of them through.
+
+It knows Serve only by the handles it is given. Everything that must survive it is in the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+
+from ray.serve.handle import DeploymentHandle
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.listen import CANCEL_CHANNEL, TASKS_CHANNEL, Notification
+from db.repositories.queue import ClaimedTask, TaskQueue
+from db.repositories.queue_monitor import QueueMonitor
+from serve_app.compute.runner.capacity import ReplicaWatch
+from serve_app.compute.runner.handlers import HANDLERS, Work
+from serve_app.compute.runner.lease import Held, Leases
+from serve_app.compute.runner.retry import Stalled, classify
+from serve_app.core.errors import SartiqError
+from serve_app.core.resources import Resources
+
+logger = logging.getLogger(__name__)
+
+_SETTLE_RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+_BACKLOG_SECONDS = 0.4
+_BACKLOG_FRESH_SECONDS = 3.0
+# What a lost connection to Postgres looks like.
+_DATABASE_ERRORS = (SQLAlchemyError, OSError)
+
+
+class Runner:
+    """Works on the tasks of some queues until it is drained.
+
+    Args:
+        runner_id: unique to this process; stands on the tasks that it holds.
+        resources: of the process.
+        handles: by queue, of the deployment that does its work.
+        watch: knows how much each queue's replicas can take on.
+    """
+
+    def __init__(
+        self,
+        runner_id: str,
+        resources: Resources,
+        handles: Mapping[str, DeploymentHandle],
+        watch: Callable[[Callable[[str], None]], ReplicaWatch],
+    ) -> None:
+        self.runner_id = runner_id
+        self._resources = resources
+        self._settings = resources.settings.queue
+        self._handles = handles
+        self._wake = {queue: asyncio.Event() for queue in handles}
+        self._watch = watch(self._wake_queue)
+        self._leases = Leases(resources.database, runner_id, self._settings.lease_seconds)
+        self._draining = False
+        self._loops: list[asyncio.Task[None]] = []
+        self._backlog: dict[str, int] = {}
+        self._backlog_at = 0.0
+
+    async def start(self) -> None:
+        """Begin to listen, to claim and to keep the house."""
+        await self._resources.database.listen(
+            [TASKS_CHANNEL, CANCEL_CHANNEL], self._on_notification, on_gap=self._wake_all
+        )
+        settings = self._settings
+        self._loops = [
+            asyncio.create_task(self._watch.run(0.5), name="replicas"),
+            self._every(settings.heartbeat_seconds, self._leases.heartbeat),
+            self._every(settings.progress_seconds, self._leases.flush),
+            self._every(settings.reap_seconds, self._reap),
+            self._every(_BACKLOG_SECONDS, self._count_backlog),
+            *(
+                asyncio.create_task(self._claim_forever(queue), name=f"claim {queue}")
+                for queue in self._handles
+            ),
+        ]
+
+    def check(self) -> None:
+        """Raise if one of the loops has ended: the runner is of no use then.
+
+        Raises:
+            RuntimeError: with the reason.
+        """
+        for loop in self._loops:
+            if loop.done() and not self._draining:
+                raise RuntimeError(f"the runner's loop {loop.get_name()!r} ended") from (
+                    None if loop.cancelled() else loop.exception()
+                )
+
+    def backlog(self) -> dict[str, int]:
+        """Tasks by queue that run or could; empty when the last count is too old to act on."""
+        is_fresh = time.monotonic() - self._backlog_at < _BACKLOG_FRESH_SECONDS
+        return self._backlog if is_fresh else {}
+
+    async def drain(self) -> None:
+        """Claim no more; give what runs some time to end, then hand the rest back."""
+        self._draining = True
+        self._wake_all()
+        if jobs := self._leases.jobs():
+            await asyncio.wait(jobs, timeout=self._settings.drain_seconds)
+        for job in (remaining := self._leases.jobs()):
+            job.cancel()
+        await asyncio.gather(*remaining, return_exceptions=True)
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+
+    # --- waking up -------------------------------------------------------------------------------
+
+    def _on_notification(self, notification: Notification) -> None:
+        if notification.channel == CANCEL_CHANNEL:
+            self._leases.cancel(notification.payload)
+        else:
+            self._wake_queue(notification.payload)
+
+    def _wake_queue(self, queue: str) -> None:
+        if event := self._wake.get(queue):
+            event.set()
+
+    def _wake_all(self) -> None:
+        for event in self._wake.values():
+            event.set()
+
+    def _every(self, seconds: float, step: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        async def loop() -> None:
+            while True:
+                await asyncio.sleep(seconds)
+                try:
+                    await step()
+                except _DATABASE_ERRORS as error:
+                    logger.warning("%s: %s", step.__name__, error)
+
+        return asyncio.create_task(loop(), name=step.__name__)
+
+    # --- claiming --------------------------------------------------------------------------------
+
+    async def _claim_forever(self, queue: str) -> None:
+        wake = self._wake[queue]
+        while not self._draining:
+            wake.clear()
+            try:
+                await self._claim(queue)
+            except _DATABASE_ERRORS as error:
+                logger.warning("claiming from %s: %s", queue, error)
+            try:
+                # Notifications make this prompt; the timeout makes it certain.
+                async with asyncio.timeout(self._settings.poll_seconds):
+                    await wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _claim(self, queue: str) -> None:
+        """Claim all that the queue's replicas can start now."""
+        capacity = self._watch.capacity(queue)
+        if capacity == 0 or self._draining:
+            return
+        async with self._resources.database.write() as session:
+            claimed = await TaskQueue(session).claim(
+                queue,
+                self.runner_id,
+                capacity=capacity,
+                limit=capacity,
+                lease_seconds=self._settings.lease_seconds,
+            )
+        for task in claimed:
+            job = asyncio.create_task(self._attempt(task), name=task.id)
+            self._leases.add(Held(task, job))
+
+    async def _reap(self) -> None:
+        async with self._resources.database.write() as session:
+            reaped = await TaskQueue(session).reap_expired()
+        for task in reaped:
+            logger.warning("the runner of %s was lost; it is %s", task.id, task.status)
+
+    async def _count_backlog(self) -> None:
+        async with self._resources.database.read() as session:
+            backlog = await QueueMonitor(session).backlog(list(self._handles))
+        self._backlog = {name: count.runnable + count.running for name, count in backlog.items()}
+        self._backlog_at = time.monotonic()
+
+    # --- one attempt -----------------------------------------------------------------------------
+
+    async def _attempt(self, task: ClaimedTask) -> None:
+        work = Work(
+            task=task,
+            resources=self._resources,
+            handle=self._handles[task.queue],
+            report=lambda progress: self._leases.report(task.id, progress),
+        )
+        try:
+            try:
+                output = await self._run(work)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is the attempt's outcome
+                await self._settle(work, partial(self._fail, task=task, error=error))
+            else:
+                await self._settle(
+                    work, lambda queue: queue.settle_completed(task.id, task.attempt, output)
+                )
+                await self._tidy(work.discard_earlier())
+        except asyncio.CancelledError:
+            if self._draining:
+                await self._settle(work, lambda queue: queue.release(task.id, task.attempt))
+            await self._tidy(work.discard())
+        finally:
+            self._leases.drop(task.id)
+            self._wake_queue(task.queue)
+
+    async def _run(self, work: Work) -> dict[str, Any]:
+        seconds = self._settings.attempt_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await HANDLERS[work.task.type].run(work)
+        except TimeoutError:
+            raise Stalled(f"The attempt took longer than {seconds:g} s") from None
+
+    async def _fail(self, queue: TaskQueue, *, task: ClaimedTask, error: Exception) -> bool:
+        """Fail the task, or queue it again, as the kind of failure allows."""
+        failure, strategy = classify(error)
+        if failure.code == "internal_error":
+            logger.error("%s failed", task.id, exc_info=error)
+        earlier = sum(1 for past in task.failures if past["code"] == failure.code)
+        delay = strategy.after(earlier + 1)
+        if delay is None or task.failed_attempts + 1 >= task.max_attempts:
+            return await queue.settle_failed(task.id, task.attempt, failure)
+        return await queue.retry_later(task.id, task.attempt, failure, delay=delay)
+
+    async def _settle(self, work: Work, write: Callable[[TaskQueue], Awaitable[bool]]) -> None:
+        """Write an outcome, as often as it takes: a database that is away comes back.
+
+        If the lease was lost meanwhile, the database refuses it, and what was stored is removed.
+        """
+        tries = 0
+        while True:
+            try:
+                async with self._resources.database.write() as session:
+                    settled = await write(TaskQueue(session))
+                break
+            except _DATABASE_ERRORS as error:
+                logger.warning("settling %s: %s", work.task.id, error)
+                delay = _SETTLE_RETRY_SECONDS[min(tries, len(_SETTLE_RETRY_SECONDS) - 1)]
+                tries += 1
+                await asyncio.sleep(delay)
+        if not settled:
+            await self._tidy(work.discard())
+
+    async def _tidy(self, removal: Awaitable[None]) -> None:
+        """Remove objects that no task shows; failing at that must not fail the task."""
+        try:
+            await removal
+        except SartiqError as error:
+            logger.warning("objects were left in storage: %s", error)

@@ -1,0 +1,1 @@
+"""Pictures: upload and download."""

@@ -1,0 +1,1 @@
+"""Tasks: submit, watch, cancel."""

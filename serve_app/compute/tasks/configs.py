@@ -1,0 +1,174 @@
+"""What each type of task may be asked for: the ``config`` of ``POST /tasks/``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from serve_app.core.text import refuse_nul
+
+MAX_SEED = 2**32 - 1
+
+OutputFormat = Literal["jpeg", "png", "webp"]
+Priority = Annotated[
+    int,
+    Field(ge=-10, le=10, description="Order among your own tasks; higher runs first."),
+]
+
+
+class Config(BaseModel):
+    """Base of the configs: unknown fields are refused, so a misspelt one is never ignored, and so
+    are numbers in quotes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    _storable = field_validator("*")(refuse_nul)
+
+
+class Lora(Config):
+    """An adapter to apply, and how strongly."""
+
+    name: str = Field(min_length=1, max_length=200)
+    weight: float = Field(0.8, ge=-2, le=2)
+
+
+class GenerationConfig(Config):
+    """Images of one prompt, with the product of a picture when one is given.
+
+    Values that are absent follow the model's defaults; the model's limits are checked against the
+    catalog (``GET /api/v1/generation-models/``).
+    """
+
+    prompt: str = Field(
+        min_length=1,
+        max_length=10_000,
+        description="What to show.",
+        examples=["fashion model wearing the dress, studio lighting, white background"],
+    )
+    input_image_url: str | None = Field(
+        None,
+        max_length=8192,
+        description="The product picture: a URL from `POST /storage/images`, or any public one.",
+    )
+    negative_prompt: str | None = Field(None, max_length=10_000, description="What to avoid.")
+    model: str | None = Field(None, max_length=200, description="A model's name, or `default`.")
+    num_outputs: int = Field(1, ge=1, description="How many images.")
+    steps: int | None = Field(None, ge=1, description="Denoising steps.")
+    guidance_scale: float | None = Field(
+        None, ge=0, le=30, description="How closely to follow the prompt."
+    )
+    image_guidance_scale: float | None = Field(
+        None, ge=0, le=30, description="How closely to follow the product picture."
+    )
+    strength: float | None = Field(
+        None, gt=0, le=1, description="How far image-to-image departs from the picture."
+    )
+    width: int | None = Field(None, ge=1, description="Of each image, in pixels.")
+    height: int | None = Field(None, ge=1, description="Of each image, in pixels.")
+    seed: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_SEED,
+        description="Seed of the first image; the others follow. Random when absent.",
+    )
+    output_format: OutputFormat = "jpeg"
+    loras: list[Lora] = Field([], description="Adapters to apply together.")
+
+    @model_validator(mode="after")
+    def _lora_names_are_unique(self) -> Self:
+        names = [lora.name for lora in self.loras]
+        if len(set(names)) < len(names):
+            raise ValueError("each LoRA may be named once")
+        return self
+
+
+class GenerationCreate(GenerationConfig):
+    """The body of ``POST /tasks/generation``: a generation's config and its priority."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "input_image_url": "https://storage.example.com/products/dress-001.jpg",
+                    "prompt": "fashion model wearing the dress, studio lighting, white background",
+                    "negative_prompt": "blurry, distorted, low quality",
+                    "num_outputs": 4,
+                    "steps": 30,
+                    "guidance_scale": 7.5,
+                }
+            ]
+        }
+    )
+
+    priority: Priority = 0
+
+    def config(self) -> GenerationConfig:
+        """The config without what belongs to the task."""
+        return GenerationConfig.model_validate(self.model_dump(exclude={"priority"}))
+
+
+class ProcessingConfig(Config):
+    """What the processing operations have in common."""
+
+    image_url: str = Field(max_length=8192, description="The picture to work on.")
+
+
+class UpscaleConfig(ProcessingConfig):
+    """Enlarge a picture."""
+
+    operation: Literal["upscale"]
+    scale: Literal[2, 3, 4] = 2
+    output_format: OutputFormat = "png"
+
+
+class RemoveBackgroundConfig(ProcessingConfig):
+    """Cut the foreground out; the result has an alpha channel."""
+
+    operation: Literal["remove-background"]
+    output_format: Literal["png", "webp"] = "png"
+
+
+class GenerationTaskCreate(Config):
+    """``POST /tasks/`` with type ``generation``."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "generation",
+                    "config": {"prompt": "fashion model wearing the dress", "num_outputs": 4},
+                }
+            ]
+        }
+    )
+
+    type: Literal["generation"]
+    config: GenerationConfig
+    priority: Priority = 0
+
+
+class ProcessingTaskCreate(Config):
+    """``POST /tasks/`` with type ``processing``."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "processing",
+                    "config": {
+                        "operation": "upscale",
+                        "image_url": "https://storage.example.com/outputs/look-001.jpg",
+                        "scale": 2,
+                    },
+                }
+            ]
+        }
+    )
+
+    type: Literal["processing"]
+    config: Annotated[UpscaleConfig | RemoveBackgroundConfig, Field(discriminator="operation")]
+    priority: Priority = 0
+
+
+TaskCreate = Annotated[GenerationTaskCreate | ProcessingTaskCreate, Field(discriminator="type")]

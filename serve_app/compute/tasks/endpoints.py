@@ -1,0 +1,192 @@
+"""``/tasks``: submit work, watch it, cancel it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Response, status
+
+from db.models import Task, TaskStatus
+from db.repositories.queue import NewTask, TaskQueue
+from db.repositories.scope import OrganizationScope
+from db.repositories.tasks import TaskRepository
+from serve_app.compute.tasks.configs import GenerationCreate, GenerationTaskCreate, TaskCreate
+from serve_app.compute.tasks.schemas import GenerationRead, Status, TaskList, TaskRead, TaskType
+from serve_app.compute.tasks.service import Loc, Sign, Submission, read_generation, read_task
+from serve_app.core.auth import Caller
+from serve_app.core.dependencies import BaseUrl, OwnUrls, Reading, RequestResources, Writing
+from serve_app.core.errors import NotFound
+from serve_app.core.idempotency import Idempotency
+from serve_app.core.intake import Intake
+from serve_app.core.openapi import errors
+from serve_app.core.pagination import PageNumber, PageSize
+from serve_app.core.text import Storable
+
+_ENDS = {TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED}
+
+router = APIRouter(prefix="/tasks", tags=["tasks"])
+
+TaskId = Annotated[
+    str,
+    Path(description="Id of a task.", max_length=64, examples=["task_06f3k2m8q7v5t1xz0c9hjnpa4r"]),
+    Storable,
+]
+
+
+def _scope(caller: Caller) -> OrganizationScope:
+    return OrganizationScope(caller.organization_id)
+
+
+def _sign(resources: RequestResources, base_url: BaseUrl) -> Sign:
+    seconds = resources.settings.media.url_seconds
+    return partial(resources.store.sign, expires_in=seconds, base_url=base_url)
+
+
+def _intake(resources: RequestResources, caller: Caller, own_urls: OwnUrls) -> Intake:
+    return Intake(resources, caller.organization_id, own_urls)
+
+
+Scope = Annotated[OrganizationScope, Depends(_scope)]
+Signing = Annotated[Sign, Depends(_sign)]
+Pictures = Annotated[Intake, Depends(_intake)]
+
+
+def _has_ended(task: Task | None) -> bool:
+    return task is None or task.status in _ENDS
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionDesk:
+    """Where work is handed in: checks it, queues it, and answers a request sent twice once."""
+
+    resources: RequestResources
+    intake: Pictures
+    session: Writing
+    scope: Scope
+    sign: Signing
+    once: Idempotency
+
+    async def take(
+        self, loc: Loc, settle: Callable[[Submission], Awaitable[NewTask]]
+    ) -> TaskRead | Response:
+        """Queue the task that ``settle`` makes of the request whose config stands at ``loc``."""
+        if answered := await self.once.earlier():
+            return answered
+        new = await settle(Submission(self.resources, self.intake, loc))
+        if twin := await self.once.begin(self.session):
+            return twin
+        task = await TaskQueue(self.session).enqueue(self.scope, new)
+        answer = await read_task(task, self.sign)
+        await self.once.keep(self.session, answer, status.HTTP_201_CREATED)
+        return answer
+
+
+Queueing = Annotated[SubmissionDesk, Depends(SubmissionDesk, scope="function")]
+
+
+@router.post(
+    "/",
+    status_code=status.HTTP_201_CREATED,
+    operation_id="create_task",
+    response_model=TaskRead,
+    responses=errors(401, 409),
+)
+async def create(body: TaskCreate, desk: Queueing) -> TaskRead | Response:
+    """Queue a task of any type."""
+
+    async def settle(submission: Submission) -> NewTask:
+        if isinstance(body, GenerationTaskCreate):
+            return await submission.generation(body.config, body.priority)
+        return await submission.processing(body.config, body.priority)
+
+    return await desk.take(("body", body.type, "config"), settle)
+
+
+@router.post(
+    "/generation",
+    status_code=status.HTTP_201_CREATED,
+    operation_id="create_generation",
+    response_model=TaskRead,
+    responses=errors(401, 409),
+)
+async def create_generation(body: GenerationCreate, desk: Queueing) -> TaskRead | Response:
+    """Queue a generation: images of a prompt, with the product of a picture."""
+    return await desk.take(
+        ("body",), lambda submission: submission.generation(body.config(), body.priority)
+    )
+
+
+@router.get("/", operation_id="list_tasks", responses=errors(401))
+async def list_tasks(
+    session: Reading,
+    scope: Scope,
+    sign: Signing,
+    page: PageNumber = 1,
+    size: PageSize = 20,
+    state: Annotated[
+        Status | None, Query(alias="status", description="Only tasks in this state.")
+    ] = None,
+    type: Annotated[  # noqa: A002
+        TaskType | None, Query(description="Only tasks of this type.")
+    ] = None,
+) -> TaskList:
+    """Your tasks, the newest first."""
+    found = await TaskRepository(session, scope).list(
+        page=page,
+        size=size,
+        statuses=[TaskStatus(state)] if state else (),
+        types=[type] if type else (),
+    )
+    items = [await read_task(task, sign) for task in found.items]
+    return TaskList(items=items, total=found.total, page=found.page, size=found.size)
+
+
+@router.get("/generation/{task_id}", operation_id="get_generation", responses=errors(401, 404))
+async def get_generation(
+    task_id: TaskId, session: Reading, scope: Scope, sign: Signing
+) -> GenerationRead:
+    """A generation with its config and the attempts that failed."""
+    task = await TaskRepository(session, scope).get(task_id, type="generation")
+    if task is None:
+        raise NotFound("Task not found")
+    return await read_generation(task, sign)
+
+
+@router.get("/{task_id}", operation_id="get_task", responses=errors(401, 404))
+async def get(
+    task_id: TaskId,
+    resources: RequestResources,
+    scope: Scope,
+    sign: Signing,
+    wait: Annotated[
+        float, Query(ge=0, le=60, description="Seconds to wait for the task to end.")
+    ] = 0,
+) -> TaskRead:
+    """A task: its state, its progress, and its images when it is completed.
+
+    With `wait` the answer comes when the task ends, or after that time as the task stands.
+    """
+
+    async def look() -> Task | None:
+        async with resources.database.read() as session:
+            return await TaskRepository(session, scope).get(task_id)
+
+    task = await resources.changes.until(str(scope.organization_id), look, _has_ended, wait)
+    if task is None:
+        raise NotFound("Task not found")
+    return await read_task(task, sign)
+
+
+@router.post("/{task_id}/cancel", operation_id="cancel_task", responses=errors(401, 404))
+async def cancel(task_id: TaskId, session: Writing, scope: Scope, sign: Signing) -> TaskRead:
+    """Cancel a task; one that has ended stays as it is.
+
+    A pending task never starts, a running one stops within one denoising step.
+    """
+    cancellation = await TaskQueue(session).cancel(scope, task_id)
+    if cancellation is None:
+        raise NotFound("Task not found")
+    return await read_task(cancellation.task, sign)

@@ -1,0 +1,32 @@
+"""How every API of the platform is set up."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from configs.settings import Settings
+from serve_app.core.errors import install_error_handlers
+from serve_app.core.limits import BodyLimit
+from serve_app.core.outages import install_outage_handlers
+
+# Around an upload's bytes: the multipart boundaries and headers.
+_MULTIPART_BYTES = 64 * 1024
+
+
+def create_api(title: str, description: str, settings: Settings) -> FastAPI:
+    """An API with the platform's errors, limits and documents, and no routes yet.
+
+    Its resources are set by the gateway once they are open.
+    """
+    # Its documentation page loads nothing from elsewhere: it works without a network.
+    api = FastAPIOffline(
+        title=title, description=description, version=version("sartiq"), redoc_url=None
+    )
+    install_error_handlers(api)
+    install_outage_handlers(api)
+    limit = settings.media.max_upload_bytes + _MULTIPART_BYTES
+    api.add_middleware(BodyLimit, max_form_bytes=limit)
+    return api

@@ -1,0 +1,55 @@
+"""What endpoints may ask for in their signature."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from db.session import ReadSession, WriteSession
+from serve_app.core.resources import Resources
+
+RESOURCES_STATE = "resources"
+
+
+def get_resources(request: Request) -> Resources:
+    """What the gateway opened for the application that answers this request."""
+    return cast("Resources", getattr(request.app.state, RESOURCES_STATE))
+
+
+RequestResources = Annotated[Resources, Depends(get_resources)]
+
+
+async def _read_session(resources: RequestResources) -> AsyncIterator[ReadSession]:
+    async with resources.database.read() as session:
+        yield session
+
+
+async def _write_session(resources: RequestResources) -> AsyncIterator[WriteSession]:
+    async with resources.database.write() as session:
+        yield session
+
+
+# scope="function": the part after `yield`, the commit, runs before the response leaves. With the
+# default a commit that fails would come after a 201.
+Reading = Annotated[ReadSession, Depends(_read_session, scope="function")]
+Writing = Annotated[WriteSession, Depends(_write_session, scope="function")]
+
+
+def _own_urls(request: Request, resources: RequestResources) -> tuple[str, ...]:
+    """Every scheme and host the platform is known under: as configured, and as just called."""
+    called = str(request.base_url.replace(path="", query="")).rstrip("/")
+    configured = resources.settings.http.public_url
+    return (called,) if configured is None else (configured.rstrip("/"), called)
+
+
+OwnUrls = Annotated[tuple[str, ...], Depends(_own_urls)]
+
+
+def _base_url(own_urls: OwnUrls) -> str:
+    """Scheme and host of the URLs in an answer, without a slash at the end."""
+    return own_urls[0]
+
+
+BaseUrl = Annotated[str, Depends(_base_url)]

@@ -1,0 +1,106 @@
+"""Requests that may be sent twice: ``Idempotency-Key`` on every POST that creates.
+
+Within 24 hours the same key with the same body answers what it answered the first time; with
+another body it is a conflict. The answer is kept in the transaction that creates the resource.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+from fastapi import Depends, Header, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from db.repositories.idempotency import IdempotencyRepository, StoredResponse
+from db.repositories.scope import OrganizationScope
+from db.session import Database, WriteSession
+from serve_app.core.auth import Caller
+from serve_app.core.dependencies import RequestResources
+from serve_app.core.errors import Conflict
+
+KeyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern="^[ -~]+$",
+        description="Makes it safe to send the request again: for 24 hours the same key answers "
+        "the same response.",
+    ),
+]
+
+
+class KeyReused(Conflict):
+    """The key was used for another request."""
+
+    code = "idempotency_key_reused"
+    default_detail = "This Idempotency-Key was used for a different request"
+
+
+class Once:
+    """The idempotency of one request; without a key it does nothing.
+
+    Ask for :meth:`earlier` before slow work, so that no transaction is open meanwhile, and
+    :meth:`begin` in the transaction that creates.
+    """
+
+    def __init__(
+        self, database: Database, scope: OrganizationScope, key: str | None, fingerprint: str
+    ) -> None:
+        self._database = database
+        self._scope = scope
+        self._key = key
+        self._fingerprint = fingerprint
+
+    async def earlier(self) -> Response | None:
+        """The kept answer, if the request was answered before.
+
+        Raises:
+            KeyReused: the key belongs to another request.
+        """
+        if self._key is None:
+            return None
+        async with self._database.read() as session:
+            kept = await IdempotencyRepository(session, self._scope).find(self._key)
+        return self._replay(kept)
+
+    async def begin(self, session: WriteSession) -> Response | None:
+        """Take the key; or the answer of a twin, which is waited for.
+
+        Raises:
+            KeyReused: the key belongs to another request.
+        """
+        if self._key is None:
+            return None
+        keys = IdempotencyRepository(session, self._scope)
+        return self._replay(await keys.begin(self._key, self._fingerprint))
+
+    def _replay(self, kept: StoredResponse | None) -> Response | None:
+        if kept is None:
+            return None
+        if kept.fingerprint != self._fingerprint:
+            raise KeyReused
+        return JSONResponse(
+            kept.response, kept.status_code, headers={"Idempotency-Replayed": "true"}
+        )
+
+    async def keep(self, session: WriteSession, answer: BaseModel, status_code: int) -> None:
+        """Store the answer with what it reports; both are committed, or neither."""
+        if self._key is not None:
+            keys = IdempotencyRepository(session, self._scope)
+            await keys.store(self._key, status_code, answer.model_dump(mode="json"))
+
+
+async def _once(
+    request: Request, resources: RequestResources, caller: Caller, key: KeyHeader = None
+) -> Once:
+    body = await request.body()
+    line = f"{request.method} {request.url.path}\n".encode()
+    scope = OrganizationScope(caller.organization_id)
+    return Once(resources.database, scope, key, hashlib.sha256(line + body).hexdigest())
+
+
+Idempotency = Annotated[Once, Depends(_once)]

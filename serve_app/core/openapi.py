@@ -1,0 +1,33 @@
+"""What the OpenAPI documents say about errors, in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class ErrorRead(BaseModel):
+    """Why a request was refused."""
+
+    detail: str = Field(examples=["Not authenticated"])
+
+
+_MEANINGS = {
+    400: "The request makes no sense",
+    401: "No credentials, or bad ones",
+    403: "Not enough permissions",
+    404: "No such thing",
+    409: "The state of the resource does not allow it",
+    413: "Too many bytes",
+    415: "A format that is not taken",
+    503: "Not possible at the moment",
+}
+
+
+def errors(*status_codes: int) -> dict[int | str, dict[str, Any]]:
+    """``responses=`` of an endpoint: the refusals that its callers should expect.
+
+    422 needs no mention: FastAPI documents it wherever there is something to validate.
+    """
+    return {code: {"model": ErrorRead, "description": _MEANINGS[code]} for code in status_codes}

@@ -1,0 +1,84 @@
+"""What a process that serves requests or runs tasks holds open, made once and handed around."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from configs.catalog import Catalog, load_catalog
+from configs.settings import Settings, SettingsError
+from db.migrate import is_current, upgrade
+from db.repositories.organizations import OrganizationRepository
+from db.session import Database
+from serve_app.core.addresses import Resolver, resolve
+from serve_app.core.changes import Changes
+from serve_app.core.fetch import Fetcher
+from serve_app.core.storage.base import ObjectStore
+from serve_app.core.storage.factory import open_store
+from serve_app.core.storage.signing import UrlSigner
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Open connections and loaded catalogs of one process.
+
+    ``default_organization`` owns what is done with the bootstrap ``API_KEY``. ``gpu`` says whether
+    the cluster has one, and so which models of the catalog may be asked for.
+    """
+
+    settings: Settings
+    catalog: Catalog
+    database: Database
+    store: ObjectStore
+    signer: UrlSigner
+    fetcher: Fetcher
+    changes: Changes
+    default_organization: UUID
+    gpu: bool
+
+
+@asynccontextmanager
+async def open_resources(
+    settings: Settings, *, gpu: bool, resolver: Resolver = resolve
+) -> AsyncIterator[Resources]:
+    """Connect to the database and the object store; close both at the end.
+
+    ``resolver`` finds the addresses of the hosts that clients name.
+
+    In production the schema is the operator's to upgrade; elsewhere it is brought up to date here.
+
+    Raises:
+        SettingsError: no database is configured, or in production its schema is old.
+    """
+    store = open_store(settings)
+    database = Database.connect(settings)
+    try:
+        await _prepare_schema(settings, database)
+        async with database.write() as session:
+            organization = await OrganizationRepository(session).ensure_default()
+        yield Resources(
+            settings=settings,
+            catalog=load_catalog(settings),
+            database=database,
+            store=store,
+            signer=UrlSigner(settings.secret_key.get_secret_value()),
+            fetcher=Fetcher(settings.fetch, resolver),
+            changes=Changes(),
+            default_organization=organization.id,
+            gpu=gpu,
+        )
+    finally:
+        await database.close()
+        await store.aclose()
+
+
+async def _prepare_schema(settings: Settings, database: Database) -> None:
+    async with database.read() as session:
+        if await is_current(session):
+            return
+    if settings.environment == "production":
+        raise SettingsError("the database has an old schema; run `sartiq db upgrade`")
+    assert settings.database_url is not None
+    await upgrade(settings.database_url.get_secret_value())

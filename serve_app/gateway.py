@@ -1,0 +1,77 @@
+"""The ingress: both APIs and the health routes behind one port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import ray
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+from starlette.applications import Starlette
+from starlette.routing import Host, Mount, Route, Router
+from starlette.types import ASGIApp
+
+from configs.settings import Settings, get_settings
+from serve_app.backend.app import create_backend_api
+from serve_app.compute.app import create_compute_api
+from serve_app.core.addresses import Resolver, resolve
+from serve_app.core.dependencies import RESOURCES_STATE
+from serve_app.core.errors import install_error_handlers
+from serve_app.core.health import healthz, readyz
+from serve_app.core.resources import open_resources
+
+COMPUTE_BASE = "/compute/api/v1"
+BACKEND_BASE = "/api/v1"
+
+
+def create_gateway(settings: Settings, *, gpu: bool, resolver: Resolver = resolve) -> Starlette:
+    """Both APIs on one port by path; ``compute-api.*`` by host as well.
+
+    Connections are opened by the application's lifespan.
+
+    Args:
+        settings: of the process.
+        gpu: whether the cluster has one, and so which models can be asked for.
+        resolver: finds the addresses of the hosts whose URLs clients name.
+    """
+    compute = create_compute_api(settings)
+    backend = create_backend_api(settings)
+
+    @asynccontextmanager
+    async def lifespan(gateway: Starlette) -> AsyncIterator[None]:
+        async with open_resources(settings, gpu=gpu, resolver=resolver) as resources:
+            for app in (gateway, compute, backend):
+                setattr(app.state, RESOURCES_STATE, resources)
+            await resources.changes.listen(resources.database)
+            yield
+
+    health = [Route("/healthz", healthz), Route("/readyz", readyz)]
+    by_host = Router([*health, Mount(COMPUTE_BASE, compute), Mount(BACKEND_BASE, compute)])
+    gateway = Starlette(
+        lifespan=lifespan,
+        routes=[
+            Host("compute-api.{domain:path}", by_host),
+            *health,
+            Mount(COMPUTE_BASE, compute),
+            Mount(BACKEND_BASE, backend),
+        ],
+    )
+    install_error_handlers(gateway)
+    return gateway
+
+
+@serve.deployment
+@serve.ingress()
+class Gateway:
+    """The ingress deployment. It holds no state: any number of replicas may run.
+
+    Args:
+        runner: the deployment that carries tasks out; named here so that Serve deploys it too.
+    """
+
+    def __init__(self, runner: DeploymentHandle) -> None:
+        self._runner = runner
+
+    def __serve_build_asgi_app__(self) -> ASGIApp:
+        return create_gateway(get_settings(), gpu=ray.cluster_resources().get("GPU", 0) > 0)
