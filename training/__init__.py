@@ -1,0 +1,1 @@
+"""LoRA training on Ray Train, and the pretraining of the bundled model."""

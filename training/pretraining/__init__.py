@@ -1,0 +1,1 @@
+"""How the bundled model `atelier-tiny` is made: drawn data, autoencoder, denoiser, export."""

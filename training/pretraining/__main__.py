@@ -1,0 +1,76 @@
+"""The driver: `python -m training.pretraining [STAGE]`, all stages in order by default."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from training.pretraining import autoencoder, denoiser, latents, parallel, text
+from training.pretraining.config import PretrainingConfig
+from training.pretraining.export import export
+from training.pretraining.renders import draw_all
+from training.pretraining.workspace import Workspace, default_work_dir
+
+_CONFIGS = Path(__file__).parents[2] / "configs" / "training"
+
+
+class Stage(StrEnum):
+    """The stages, in the order in which each needs the one before it."""
+
+    RENDERS = "renders"
+    AUTOENCODER = "autoencoder"
+    LATENTS = "latents"
+    TEXT = "text"
+    DENOISER = "denoiser"
+    EXPORT = "export"
+
+
+def run_stage(
+    stage: Stage, config: PretrainingConfig, workspace: Workspace, export_to: Path
+) -> None:
+    """Run one stage, or what an interruption left of it."""
+    match stage:
+        case Stage.RENDERS:
+            parallel.run(config.workers, draw_all, config, workspace)
+        case Stage.AUTOENCODER:
+            parallel.run(config.workers, autoencoder.train, config, workspace)
+        case Stage.LATENTS:
+            latents.normalized_autoencoder(config, workspace)
+            parallel.run(config.workers, latents.encode_all, config, workspace)
+        case Stage.TEXT:
+            text.train_encoder(config, workspace)
+        case Stage.DENOISER:
+            parallel.run(config.workers, denoiser.train, config, workspace)
+        case Stage.EXPORT:
+            export(config, workspace, export_to)
+
+
+def main(
+    stage: Annotated[
+        Stage | None, typer.Argument(help="One stage; without it, all in order.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Recipe (YAML).")] = None,
+    work_dir: Annotated[Path | None, typer.Option(help="Data set, states and log.")] = None,
+    export_to: Annotated[
+        Path | None, typer.Option(help="Folder of the exported pipeline; WORK_DIR/export.")
+    ] = None,
+    smoke: Annotated[
+        bool, typer.Option(help="Tiny sizes: every stage, in two minutes in all.")
+    ] = False,
+) -> None:
+    """Make the bundled model, resuming where an earlier run was interrupted."""
+    name = "pretraining-smoke.yaml" if smoke else "pretraining.yaml"
+    recipe = PretrainingConfig.read(config or _CONFIGS / name)
+    workspace = Workspace((work_dir or default_work_dir()).resolve())
+    console = Console(stderr=True)
+    for each in [stage] if stage is not None else list(Stage):
+        console.rule(f"pretraining: {each.value}")
+        run_stage(each, recipe, workspace, export_to or workspace.root / "export")
+
+
+if __name__ == "__main__":
+    typer.run(main)

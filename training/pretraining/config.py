@@ -1,0 +1,105 @@
+"""The recipe of the bundled model: every number and seed, read from one YAML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RendersConfig(_Section):
+    """The data set."""
+
+    count: Count
+    seed: int
+
+
+class OptimizerConfig(_Section):
+    """AdamW with linear warm-up, a constant rate, and a decay to zero at the end."""
+
+    learning_rate: float = Field(gt=0)
+    betas: tuple[Share, Share] = (0.9, 0.99)
+    weight_decay: float = 0.0
+    warmup: Count
+    decay: Share = Field(description="Share of the steps over which the rate falls to zero")
+    clip: float = Field(gt=0, description="Largest norm of the gradient")
+    ema: Share = Field(description="Share of the average that each step keeps")
+
+
+class AutoencoderConfig(_Section):
+    """Architecture and training of the `AutoencoderKL`."""
+
+    channels: tuple[Count, ...]
+    latent_channels: Count
+    norm_groups: Count
+    steps: Count
+    crop: Count = Field(description="Side of the square training crops in pixels")
+    batch: Count
+    whole_share: Share = Field(description="Share of the last steps that see whole pictures")
+    whole_batch: Count
+    bfloat16: bool = Field(description="Compute in bfloat16 where autocast allows it")
+    l1: float
+    coarse: float = Field(description="Weight of the squared error of 8x8 means")
+    chroma: float = Field(description="Weight of the squared error of their colour alone")
+    kl: float
+    seed: int
+    optimizer: OptimizerConfig
+
+
+class TextConfig(_Section):
+    """Tokenizer and text encoder."""
+
+    vocabulary: Count
+    corpus: Count = Field(description="Prompts that the tokenizer is trained on")
+    width: Count
+    layers: Count
+    heads: Count
+    steps: Count
+    batch: Count
+    learning_rate: float = Field(gt=0)
+
+
+class DenoiserConfig(_Section):
+    """Architecture and training of the `UNet2DConditionModel` with its text encoder."""
+
+    channels: tuple[Count, ...]
+    layers_per_block: Count
+    attention: tuple[bool, ...] = Field(description="Cross attention at each resolution")
+    head_dim: Count
+    norm_groups: Count
+    triples: Count = Field(description="How many of the renders are encoded and learnt from")
+    steps: Count
+    batch: Count
+    bfloat16: bool = Field(description="Compute in bfloat16 where autocast allows it")
+    seed: int
+    drop_product: Share = Field(description="Share of the samples that see no product picture")
+    drop_text: Share = Field(description="Share of the samples that see no prompt")
+    drop_both: Share = Field(description="Share of the samples that see neither")
+    first_step_share: Share = Field(description="Share of the samples of pure noise")
+    optimizer: OptimizerConfig
+
+
+class PretrainingConfig(_Section):
+    """Everything that decides the weights, except the versions of the libraries."""
+
+    renders: RendersConfig
+    autoencoder: AutoencoderConfig
+    text: TextConfig
+    denoiser: DenoiserConfig
+    workers: Count = Field(2, description="Processes of one thread that share the work")
+    save_every: Count = 250
+    log_every: Count = 25
+
+    @classmethod
+    def read(cls, path: Path) -> PretrainingConfig:
+        """Read and check a recipe."""
+        return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
