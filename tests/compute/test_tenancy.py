@@ -1,0 +1,125 @@
+"""Another tenant's object is a 404, on every route of both APIs.
+
+The walk is over the routes themselves: a new one without a case here fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Host, Mount, Route, Router
+
+from serve_app.gateway import BACKEND_BASE, COMPUTE_BASE, create_gateway
+from tests.factories.pictures import picture
+from tests.fixtures.api import Gateway, Tenant
+
+# Routes with an object of a tenant in their path: another's is not found.
+OBJECTS = {
+    f"GET {COMPUTE_BASE}/tasks/{{task_id}}",
+    f"GET {COMPUTE_BASE}/tasks/generation/{{task_id}}",
+    f"POST {COMPUTE_BASE}/tasks/{{task_id}}/cancel",
+    f"GET {COMPUTE_BASE}/storage/images/{{path}}",
+}
+# Lists: another's objects are not in them.
+LISTS = {f"GET {COMPUTE_BASE}/tasks/"}
+# What is made belongs to who asked.
+CREATIONS = {
+    f"POST {COMPUTE_BASE}/tasks/",
+    f"POST {COMPUTE_BASE}/tasks/generation",
+    f"POST {COMPUTE_BASE}/storage/images",
+}
+# Without an owner.
+PUBLIC = {
+    "GET /healthz",
+    "GET /readyz",
+    f"GET {BACKEND_BASE}/generation-models/",
+    f"GET {BACKEND_BASE}/generation-models/{{name}}",
+}
+
+
+def operations(gateway: Starlette) -> set[str]:
+    """Every method and path that a client can call, from the applications' own routes."""
+    return set(_walk(gateway.routes, ""))
+
+
+def _walk(routes: list[BaseRoute], base: str) -> Iterator[str]:
+    for route in routes:
+        match route:
+            case Host(app=Router()):
+                continue  # the Compute API again, under its own name
+            case Mount(app=app, path=path) if hasattr(app, "openapi"):
+                for template, methods in app.openapi()["paths"].items():
+                    yield from (f"{method.upper()} {base}{path}{template}" for method in methods)
+            case Mount(path=path):
+                yield from _walk(route.routes or [], base + path)
+            case Route(path=path, methods=methods):
+                yield from (
+                    f"{method} {base}{path}" for method in methods or () if method != "HEAD"
+                )
+            case _:
+                raise AssertionError(f"what is {route}?")
+
+
+def test_every_route_has_a_case(gateway: Gateway) -> None:
+    found = operations(create_gateway(gateway.settings, gpu=False))
+    assert found == OBJECTS | LISTS | CREATIONS | PUBLIC
+
+
+def test_no_route_is_hidden_from_the_walk(gateway: Gateway) -> None:
+    for mount in gateway.app.routes:
+        if isinstance(mount, Mount):
+            documents = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
+            for route in mount.routes or []:
+                shown = getattr(route, "include_in_schema", True)
+                assert shown or getattr(route, "path", None) in documents
+
+
+async def objects(tenant: Tenant) -> dict[str, str]:
+    image = await tenant.compute.post("/storage/images", files={"file": picture()})
+    task = await tenant.compute.post("/tasks/generation", json={"prompt": "a dress"})
+    return {"{task_id}": task.json()["id"], "{path}": image.json()["path"]}
+
+
+@pytest.mark.parametrize("operation", sorted(OBJECTS))
+async def test_objects_of_others_are_not_found(
+    tenant: Tenant, other: Tenant, operation: str
+) -> None:
+    method, template = operation.split(" ")
+    path = template
+    for name, value in (await objects(tenant)).items():
+        path = path.replace(name, value)
+    assert "{" not in path
+    url = f"http://platform.test{path}"
+    theirs = await other.compute.request(method, url)
+    assert theirs.status_code == 404
+    assert theirs.json()["detail"] in {"Task not found", "Image not found"}
+    mine = await tenant.compute.request(method, url)
+    assert mine.status_code == 200
+    if method == "POST":  # what the other tried had no effect
+        assert mine.json()["status"] == "cancelled"
+        assert (await tenant.stored())["events"] == 2
+
+
+@pytest.mark.parametrize("operation", sorted(LISTS))
+async def test_lists_hold_nothing_of_others(tenant: Tenant, other: Tenant, operation: str) -> None:
+    await objects(tenant)
+    url = f"http://platform.test{operation.split(' ')[1]}"
+    assert (await tenant.compute.get(url)).json()["total"] == 1
+    assert (await other.compute.get(url)).json() == {"items": [], "total": 0, "page": 1, "size": 20}
+
+
+@pytest.mark.parametrize("operation", sorted(OBJECTS | LISTS | CREATIONS))
+async def test_nobody_comes_in_without_credentials(gateway: Gateway, operation: str) -> None:
+    method, path = operation.split(" ")
+    async with gateway.client(None) as anonymous:
+        response = await anonymous.request(method, path)
+    assert (response.status_code, response.json()) == (401, {"detail": "Not authenticated"})
+
+
+@pytest.mark.parametrize("operation", sorted(PUBLIC - {"GET /readyz"}))
+async def test_the_rest_is_public(gateway: Gateway, operation: str) -> None:
+    async with gateway.client(None) as anonymous:
+        response = await anonymous.get(operation.split(" ")[1].replace("{name}", "atelier-tiny"))
+    assert response.status_code == 200

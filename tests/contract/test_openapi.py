@@ -1,0 +1,104 @@
+"""The OpenAPI documents: complete, and changed only on purpose.
+
+After a change on purpose: ``python -m tests.contract.test_openapi`` writes the snapshots anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from configs.settings import Settings
+from serve_app.backend.app import create_backend_api
+from serve_app.compute.app import create_compute_api
+
+FOLDER = Path(__file__).parent
+APIS = {"compute": create_compute_api, "backend": create_backend_api}
+UPDATE = "on purpose? `python -m tests.contract.test_openapi` writes it anew"
+
+
+def document(name: str) -> dict[str, Any]:
+    secrets = dict.fromkeys(("api_key", "secret_key", "first_superuser_password"), "x" * 12)
+    api: FastAPI = APIS[name](Settings(environment="test", **secrets))
+    found = api.openapi()
+    # Versions change without the API changing.
+    return {**found, "info": {**found["info"], "version": "0"}}
+
+
+def snapshot(name: str) -> Path:
+    return FOLDER / f"openapi-{name}.json"
+
+
+def operations(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in document(name)["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+@pytest.mark.parametrize("name", APIS)
+def test_the_document_is_as_reviewed(name: str) -> None:
+    assert document(name) == json.loads(snapshot(name).read_text()), UPDATE
+
+
+@pytest.mark.parametrize("name", APIS)
+def test_every_operation_says_what_it_is(name: str) -> None:
+    seen = set()
+    for where, operation in operations(name):
+        identity = operation["operationId"]
+        assert identity.isidentifier(), where
+        # What FastAPI makes up holds the path, as in `create_tasks__post`.
+        assert "__" not in identity, where
+        assert identity not in seen, where
+        seen.add(identity)
+        assert operation["description"], where
+        assert operation["tags"], where
+
+
+def test_errors_are_documented() -> None:
+    for where, operation in operations("compute"):
+        responses = operation["responses"]
+        assert "401" in responses, where
+        if "{" in where:
+            assert "404" in responses, where
+        if where.startswith("POST") and "requestBody" in operation:
+            assert {"201", "422"} <= responses.keys(), where
+        for status, response in responses.items():
+            if status in {"401", "404", "409", "413", "415", "503"}:
+                schema = response["content"]["application/json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/ErrorRead"}, where
+
+
+def test_credentials_are_documented() -> None:
+    whole = document("compute")
+    assert [scheme["scheme"] for scheme in whole["components"]["securitySchemes"].values()] == [
+        "bearer"
+    ]
+    for where, operation in operations("compute"):
+        assert operation["security"], where
+
+
+def test_bodies_have_examples_that_are_valid() -> None:
+    schemas = document("compute")["components"]["schemas"]
+    for name in ("GenerationCreate", "GenerationTaskCreate", "ProcessingTaskCreate"):
+        for example in schemas[name]["examples"]:
+            assert example.keys() <= schemas[name]["properties"].keys(), name
+            assert set(schemas[name]["required"]) <= example.keys(), name
+    (answer,) = schemas["TaskRead"]["examples"]  # its nulls are not shown
+    assert answer.keys() <= schemas["TaskRead"]["properties"].keys()
+
+
+def test_answers_have_every_field() -> None:
+    """So that generated clients see no field of an answer as optional."""
+    schemas = document("compute")["components"]["schemas"]
+    for name in ("TaskRead", "GenerationRead", "TaskList", "OutputImage", "ImageRead"):
+        assert set(schemas[name]["required"]) == schemas[name]["properties"].keys(), name
+
+
+if __name__ == "__main__":
+    for api in APIS:
+        snapshot(api).write_text(json.dumps(document(api), indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,145 @@
+"""Every stage at toy size, and what an interruption may not change."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionInstructPix2PixPipeline
+from PIL import Image
+from pydantic import ValidationError
+
+from training.pretraining import autoencoder, denoiser, latents, text
+from training.pretraining.config import PretrainingConfig
+from training.pretraining.export import export
+from training.pretraining.renders import draw_all, load_renders
+from training.pretraining.workspace import Workspace, load_state, read_log
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+CONFIGS = Path(__file__).parents[3] / "configs" / "training"
+
+
+def toy() -> PretrainingConfig:
+    smoke = PretrainingConfig.read(CONFIGS / "pretraining-smoke.yaml").model_dump()
+    smoke["workers"] = 1
+    smoke["save_every"] = 2
+    smoke["log_every"] = 1
+    smoke["renders"]["count"] = 12
+    smoke["autoencoder"]["steps"] = 4
+    smoke["text"]["corpus"] = 50
+    smoke["denoiser"] |= {"steps": 4, "triples": 10}
+    return PretrainingConfig.model_validate(smoke)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A work directory in which all stages ran without an interruption."""
+    config, workspace = toy(), Workspace(tmp_path_factory.mktemp("pretraining"))
+    draw_all(config, workspace)
+    autoencoder.train(config, workspace)
+    latents.encode_all(config, workspace)
+    text.train_encoder(config, workspace)
+    denoiser.train(config, workspace)
+    return config, workspace
+
+
+def copy_of(workspace: Workspace, tmp_path: Path, *names: str) -> Workspace:
+    for name in names:
+        (tmp_path / name).symlink_to(workspace.root / name)
+    return Workspace(tmp_path)
+
+
+def assert_same(first, second):
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+
+
+def test_an_interrupted_autoencoder_ends_with_the_same_weights(trained, tmp_path):
+    config, workspace = trained
+    other = copy_of(workspace, tmp_path, "renders")
+    autoencoder.train(config, other, stop=2)
+    autoencoder.train(config, other)
+    whole, parts = load_state(workspace.autoencoder), load_state(other.autoencoder)
+    assert parts["step"] == whole["step"] == config.autoencoder.steps
+    assert_same(whole["modules"][0], parts["modules"][0])
+    assert all(map(torch.equal, whole["average"], parts["average"]))
+
+
+def test_an_interrupted_denoiser_ends_with_the_same_weights(trained, tmp_path):
+    config, workspace = trained
+    other = copy_of(workspace, tmp_path, "renders", "latents", "tokenizer", "text_encoder.pt")
+    denoiser.train(config, other, stop=3)
+    denoiser.train(config, other)
+    whole, parts = load_state(workspace.denoiser), load_state(other.denoiser)
+    for first, second in zip(whole["modules"], parts["modules"], strict=True):
+        assert_same(first, second)
+
+
+def test_finished_renders_are_not_drawn_again(trained):
+    config, workspace = trained
+    pictures = load_renders(workspace, config.renders.count)
+    before = pictures.on_model[0].copy()
+    try:
+        pictures.on_model[0] = 0
+        draw_all(config, workspace)
+        assert not pictures.on_model[0].any()
+    finally:
+        pictures.on_model[0] = before
+    assert all(picture.any() for picture in pictures.product)
+
+
+def test_folding_keeps_reconstructions_and_makes_latents_normal(trained):
+    config, workspace = trained
+    pictures = np.array(load_renders(workspace, config.renders.count).on_model)
+    before = autoencoder.load(config, workspace)
+    after = autoencoder.load(config, workspace)
+    latents.normalize(after, pictures)
+    sample = autoencoder.to_tensor(pictures)
+    with torch.no_grad():
+        modes = after.encode(sample).latent_dist.mode()
+        restored = [m.decode(m.encode(sample).latent_dist.mode()).sample for m in (before, after)]
+    assert torch.allclose(modes.mean((0, 2, 3)), torch.zeros(modes.shape[1]), atol=1e-3)
+    assert torch.allclose(modes.std((0, 2, 3)), torch.ones(modes.shape[1]), atol=1e-2)
+    assert torch.allclose(restored[0], restored[1], atol=1e-3)
+
+
+def test_dropped_products_are_zero_or_blank(trained):
+    config, workspace = trained
+    data = latents.load(config, workspace)
+    recipe = config.denoiser.model_copy(update={"batch": 64, "drop_product": 1.0, "drop_text": 0,
+                                                "drop_both": 0})  # fmt: skip
+    batch = denoiser.draw_batch(data, recipe, config.renders.seed, 0)
+    zero = batch.product.flatten(1).eq(0).all(1)
+    blank = torch.tensor([torch.equal(product, data.blank) for product in batch.product])
+    assert (zero | blank).all()
+    assert zero.any()
+    assert blank.any()
+
+
+def test_the_export_loads_as_a_plain_pipeline_and_draws(trained, tmp_path):
+    config, workspace = trained
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "README.md").write_text("card", encoding="utf-8")
+    export(config, workspace, folder)
+    assert (folder / "README.md").read_text(encoding="utf-8") == "card"
+    pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained(
+        str(folder), dtype=torch.float32
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    white = Image.new("RGB", (128, 192), "white")
+    image = pipeline("model wearing product", image=white, num_inference_steps=2).images[0]
+    assert image.size == (128, 192)
+    assert np.isfinite(np.asarray(image, dtype=float)).all()
+    assert [record["step"] for record in read_log(folder / "log.jsonl", "denoiser")] == [0, 1, 2, 3]
+
+
+def test_a_recipe_with_an_unknown_key_is_refused():
+    recipe = toy().model_dump() | {"temperature": 1}
+    with pytest.raises(ValidationError, match="temperature"):
+        PretrainingConfig.model_validate(recipe)
+
+
+def test_the_committed_recipe_is_valid():
+    PretrainingConfig.read(CONFIGS / "pretraining.yaml")
