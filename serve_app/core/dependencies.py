@@ -1,4 +1,8 @@
-"""What endpoints may ask for in their signature."""
+"""What endpoints may ask for in their signature.
+
+Dependencies are coroutine functions, whatever they do: FastAPI sends a plain function to a thread,
+which takes longer than all else that a small request needs.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,16 @@ from serve_app.core.resources import Resources
 RESOURCES_STATE = "resources"
 
 
-def get_resources(request: Request) -> Resources:
+def resources_of(request: Request) -> Resources:
     """What the gateway opened for the application that answers this request."""
     return cast("Resources", getattr(request.app.state, RESOURCES_STATE))
 
 
-RequestResources = Annotated[Resources, Depends(get_resources)]
+async def _resources(request: Request) -> Resources:
+    return resources_of(request)
+
+
+RequestResources = Annotated[Resources, Depends(_resources)]
 
 
 async def _read_session(resources: RequestResources) -> AsyncIterator[ReadSession]:
@@ -37,7 +45,7 @@ Reading = Annotated[ReadSession, Depends(_read_session, scope="function")]
 Writing = Annotated[WriteSession, Depends(_write_session, scope="function")]
 
 
-def _own_urls(request: Request, resources: RequestResources) -> tuple[str, ...]:
+async def _own_urls(request: Request, resources: RequestResources) -> tuple[str, ...]:
     """Every scheme and host the platform is known under: as configured, and as just called."""
     called = str(request.base_url.replace(path="", query="")).rstrip("/")
     configured = resources.settings.http.public_url
@@ -47,7 +55,7 @@ def _own_urls(request: Request, resources: RequestResources) -> tuple[str, ...]:
 OwnUrls = Annotated[tuple[str, ...], Depends(_own_urls)]
 
 
-def _base_url(own_urls: OwnUrls) -> str:
+async def _base_url(own_urls: OwnUrls) -> str:
     """Scheme and host of the URLs in an answer, without a slash at the end."""
     return own_urls[0]
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from db.migrate import is_current
-from serve_app.core.dependencies import get_resources
+from serve_app.core.dependencies import resources_of
 from serve_app.core.resources import Resources
 
 _APPLICATION = "sartiq"
@@ -25,7 +25,7 @@ async def healthz(_: Request) -> JSONResponse:
 
 async def readyz(request: Request) -> JSONResponse:
     """Each part that the platform needs, with the reason where one is not ready."""
-    resources = get_resources(request)
+    resources = resources_of(request)
     checks: dict[str, Callable[[Resources], Awaitable[None]]] = {
         "database": _check_database,
         "storage": _check_storage,

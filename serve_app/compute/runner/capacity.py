@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ray import serve
 from ray.serve.schema import ReplicaState
 
 logger = logging.getLogger(__name__)
+
+# A look costs some 50 ms of processor time, here and in Serve's controller: seldom while nothing
+# depends on it.
+_BUSY_SECONDS = 0.5
+_IDLE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +47,32 @@ class ReplicaWatch:
         self._queues = queues
         self._on_change = on_change
         self._replicas = dict.fromkeys(queues, 0)
+        self._asked = asyncio.Event()
 
     def capacity(self, queue: str) -> int:
         """Units of work that the queue's replicas hold at once, all together."""
         return self._replicas[queue] * self._queues[queue].slots
 
-    async def run(self, interval: float) -> None:
-        """Look again every ``interval`` seconds, for ever."""
+    def look_soon(self) -> None:
+        """Somebody depends on the number of replicas now."""
+        self._asked.set()
+
+    async def run(self, is_busy: Callable[[], bool]) -> None:
+        """Look again and again, for ever; seldom while there is no work and nobody asks.
+
+        Args:
+            is_busy: whether there are tasks that run or could.
+        """
         while True:
+            self._asked.clear()
             try:
                 await self.refresh()
             except Exception:
                 logger.exception("the state of the replicas is not to be had")
-            await asyncio.sleep(interval)
+            await asyncio.sleep(_BUSY_SECONDS)
+            if not is_busy():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._asked.wait(), _IDLE_SECONDS - _BUSY_SECONDS)
 
     async def refresh(self) -> None:
         """Look now; say which queues have more or fewer replicas than before."""

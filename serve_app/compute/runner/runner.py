@@ -70,7 +70,7 @@ class Runner:
         )
         settings = self._settings
         self._loops = [
-            asyncio.create_task(self._watch.run(0.5), name="replicas"),
+            asyncio.create_task(self._watch.run(self._is_busy), name="replicas"),
             self._every(settings.heartbeat_seconds, self._leases.heartbeat),
             self._every(settings.progress_seconds, self._leases.flush),
             self._every(settings.reap_seconds, self._reap),
@@ -97,6 +97,9 @@ class Runner:
         """Tasks by queue that run or could; empty when the last count is too old to act on."""
         is_fresh = time.monotonic() - self._backlog_at < _BACKLOG_FRESH_SECONDS
         return self._backlog if is_fresh else {}
+
+    def _is_busy(self) -> bool:
+        return len(self._leases) > 0 or any(self.backlog().values())
 
     async def drain(self) -> None:
         """Claim no more; give what runs some time to end, then hand the rest back."""
@@ -158,6 +161,8 @@ class Runner:
     async def _claim(self, queue: str) -> None:
         """Claim all that the queue's replicas can start now."""
         capacity = self._watch.capacity(queue)
+        if capacity == 0:
+            self._watch.look_soon()
         if capacity == 0 or self._draining:
             return
         async with self._resources.database.write() as session:
@@ -168,6 +173,8 @@ class Runner:
                 limit=capacity,
                 lease_seconds=self._settings.lease_seconds,
             )
+        if claimed:
+            self._watch.look_soon()
         for task in claimed:
             job = asyncio.create_task(self._attempt(task), name=task.id)
             self._leases.add(Held(task, job))

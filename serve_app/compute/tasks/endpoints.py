@@ -13,16 +13,18 @@ from db.models import Task, TaskStatus
 from db.repositories.queue import NewTask, TaskQueue
 from db.repositories.scope import OrganizationScope
 from db.repositories.tasks import TaskRepository
+from db.session import WriteSession
 from serve_app.compute.tasks.configs import GenerationCreate, GenerationTaskCreate, TaskCreate
 from serve_app.compute.tasks.schemas import GenerationRead, Status, TaskList, TaskRead, TaskType
 from serve_app.compute.tasks.service import Loc, Sign, Submission, read_generation, read_task
 from serve_app.core.auth import Caller
 from serve_app.core.dependencies import BaseUrl, OwnUrls, Reading, RequestResources, Writing
 from serve_app.core.errors import NotFound
-from serve_app.core.idempotency import Idempotency
+from serve_app.core.idempotency import Idempotency, Once
 from serve_app.core.intake import Intake
 from serve_app.core.openapi import errors
 from serve_app.core.pagination import PageNumber, PageSize
+from serve_app.core.resources import Resources
 from serve_app.core.text import Storable
 
 _ENDS = {TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED}
@@ -36,16 +38,16 @@ TaskId = Annotated[
 ]
 
 
-def _scope(caller: Caller) -> OrganizationScope:
+async def _scope(caller: Caller) -> OrganizationScope:
     return OrganizationScope(caller.organization_id)
 
 
-def _sign(resources: RequestResources, base_url: BaseUrl) -> Sign:
+async def _sign(resources: RequestResources, base_url: BaseUrl) -> Sign:
     seconds = resources.settings.media.url_seconds
     return partial(resources.store.sign, expires_in=seconds, base_url=base_url)
 
 
-def _intake(resources: RequestResources, caller: Caller, own_urls: OwnUrls) -> Intake:
+async def _intake(resources: RequestResources, caller: Caller, own_urls: OwnUrls) -> Intake:
     return Intake(resources, caller.organization_id, own_urls)
 
 
@@ -62,12 +64,12 @@ def _has_ended(task: Task | None) -> bool:
 class SubmissionDesk:
     """Where work is handed in: checks it, queues it, and answers a request sent twice once."""
 
-    resources: RequestResources
-    intake: Pictures
-    session: Writing
-    scope: Scope
-    sign: Signing
-    once: Idempotency
+    resources: Resources
+    intake: Intake
+    session: WriteSession
+    scope: OrganizationScope
+    sign: Sign
+    once: Once
 
     async def take(
         self, loc: Loc, settle: Callable[[Submission], Awaitable[NewTask]]
@@ -84,7 +86,18 @@ class SubmissionDesk:
         return answer
 
 
-Queueing = Annotated[SubmissionDesk, Depends(SubmissionDesk, scope="function")]
+async def _desk(
+    resources: RequestResources,
+    intake: Pictures,
+    session: Writing,
+    scope: Scope,
+    sign: Signing,
+    once: Idempotency,
+) -> SubmissionDesk:
+    return SubmissionDesk(resources, intake, session, scope, sign, once)
+
+
+Queueing = Annotated[SubmissionDesk, Depends(_desk, scope="function")]
 
 
 @router.post(

@@ -67,7 +67,10 @@ class FixedCapacity:
     def capacity(self, queue: str) -> int:
         return self.units
 
-    async def run(self, interval: float) -> None:
+    def look_soon(self) -> None:
+        pass
+
+    async def run(self, is_busy: Callable[[], bool]) -> None:
         await asyncio.Event().wait()
 
 
