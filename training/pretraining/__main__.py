@@ -11,6 +11,7 @@ from rich.console import Console
 
 from training.pretraining import autoencoder, denoiser, latents, parallel, text
 from training.pretraining.config import PretrainingConfig
+from training.pretraining.continuation import start_from
 from training.pretraining.export import export
 from training.pretraining.renders import draw_all
 from training.pretraining.workspace import Workspace, default_work_dir
@@ -27,6 +28,10 @@ class Stage(StrEnum):
     TEXT = "text"
     DENOISER = "denoiser"
     EXPORT = "export"
+
+
+#: What a continuation takes from the model that it starts from.
+_TAKEN_OVER = {Stage.AUTOENCODER, Stage.TEXT}
 
 
 def run_stage(
@@ -49,7 +54,7 @@ def run_stage(
             export(config, workspace, export_to)
 
 
-def main(
+def main(  # noqa: PLR0917 - typer turns each parameter into an option
     stage: Annotated[
         Stage | None, typer.Argument(help="One stage; without it, all in order.")
     ] = None,
@@ -58,6 +63,10 @@ def main(
     export_to: Annotated[
         Path | None, typer.Option(help="Folder of the exported pipeline; WORK_DIR/export.")
     ] = None,
+    continue_from: Annotated[
+        Path | None, typer.Option(help="Exported pipeline whose denoiser is trained on.")
+    ] = None,
+    continue_at: Annotated[int, typer.Option(help="Steps that it has been trained.")] = 0,
     smoke: Annotated[
         bool, typer.Option(help="Tiny sizes: every stage, in two minutes in all.")
     ] = False,
@@ -67,7 +76,11 @@ def main(
     recipe = PretrainingConfig.read(config or _CONFIGS / name)
     workspace = Workspace((work_dir or default_work_dir()).resolve())
     console = Console(stderr=True)
-    for each in [stage] if stage is not None else list(Stage):
+    stages = [stage] if stage is not None else list(Stage)
+    if continue_from is not None:
+        start_from(continue_from, continue_at, recipe, workspace)
+        stages = [each for each in stages if each not in _TAKEN_OVER]
+    for each in stages:
         console.rule(f"pretraining: {each.value}")
         run_stage(each, recipe, workspace, export_to or workspace.root / "export")
 

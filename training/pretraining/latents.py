@@ -69,16 +69,20 @@ def encode_all(config: PretrainingConfig, workspace: Workspace) -> None:
             stop = min(start + _SHARD, config.denoiser.triples)
             pictures = getattr(renders, name)[start:stop]
             with replacing(path) as partial, partial.open("wb") as stream:
-                np.save(stream, encode(model, pictures))
+                np.save(stream, encode(model, pictures, config.autoencoder.bfloat16))
 
 
 @torch.no_grad()
-def encode(model: AutoencoderKL, pictures: Pictures) -> NDArray[np.float16]:
-    """Pictures (n, 192, 128, 3) uint8 → modes of their latents (n, channels, 24, 16)."""
-    parts = [
-        model.encode(autoencoder.to_tensor(pictures[i : i + _BATCH])).latent_dist.mode().half()
-        for i in range(0, len(pictures), _BATCH)
-    ]
+def encode(model: AutoencoderKL, pictures: Pictures, bfloat16: bool = False) -> NDArray[np.float16]:
+    """Pictures (n, 192, 128, 3) uint8 → modes of their latents (n, channels, 24, 16).
+
+    In bfloat16 it is 2.5 times as fast, and off by a quarter of a percent of their deviation.
+    """
+    parts = []
+    for start in range(0, len(pictures), _BATCH):
+        tensor = autoencoder.to_tensor(pictures[start : start + _BATCH])
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            parts.append(model.encode(tensor).latent_dist.mode().half())
     values: NDArray[np.float16] = torch.cat(parts).numpy()
     return values
 
@@ -89,7 +93,7 @@ def normalized_autoencoder(config: PretrainingConfig, workspace: Workspace) -> A
     Latents and denoiser belong to exactly these weights, so that training the autoencoder
     further afterwards does not change them.
     """
-    path = workspace.latents / "autoencoder.pt"
+    path = workspace.fixed_autoencoder
     state = load_state(path)
     if state is None:
         model = autoencoder.load(config, workspace)

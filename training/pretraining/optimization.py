@@ -12,10 +12,11 @@ from training.pretraining.config import OptimizerConfig
 from training.pretraining.parallel import average_gradients
 
 
-def learning_rate(config: OptimizerConfig, step: int, steps: int) -> float:
-    """The rate of a step: linear warm-up, constant, linear decay to zero."""
+def learning_rate(config: OptimizerConfig, step: int, steps: int, first_step: int = 0) -> float:
+    """The rate of a step: linear warm-up from `first_step`, constant, linear decay to zero."""
     decay_steps = max(1.0, config.decay * steps)
-    return config.learning_rate * min(1.0, (step + 1) / config.warmup, (steps - step) / decay_steps)
+    warm = (step - first_step + 1) / config.warmup
+    return config.learning_rate * min(1.0, warm, (steps - step) / decay_steps)
 
 
 class Average:
@@ -52,10 +53,24 @@ class Average:
 
 
 class Optimization:
-    """AdamW over some modules, following a config; its whole state can be saved."""
+    """AdamW over some modules, following a config; its whole state can be saved.
 
-    def __init__(self, modules: Iterable[nn.Module], config: OptimizerConfig, steps: int) -> None:
+    Args:
+        modules: whose parameters are trained.
+        config: rate, decay, clipping, average.
+        steps: of the whole training.
+        first_step: the step before which this optimizer has seen nothing.
+    """
+
+    def __init__(
+        self,
+        modules: Iterable[nn.Module],
+        config: OptimizerConfig,
+        steps: int,
+        first_step: int = 0,
+    ) -> None:
         modules = tuple(modules)
+        self._first_step = first_step
         self._config, self._steps, self._modules = config, steps, modules
         self._parameters = [p for module in modules for p in module.parameters()]
         matrices = [p for p in self._parameters if p.ndim > 1]
@@ -74,7 +89,7 @@ class Optimization:
         average_gradients(self._parameters)
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._config.clip)
         for group in self._adam.param_groups:
-            group["lr"] = learning_rate(self._config, step, self._steps)
+            group["lr"] = learning_rate(self._config, step, self._steps, self._first_step)
         self._adam.step()
         self.average.update(step)
         return float(norm)
@@ -82,6 +97,7 @@ class Optimization:
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on."""
         return {
+            "first_step": self._first_step,
             "modules": [module.state_dict() for module in self._modules],
             "adam": self._adam.state_dict(),
             "average": self.average.state_dict(),
@@ -91,5 +107,6 @@ class Optimization:
         """Go on where `state_dict` was taken."""
         for module, values in zip(self._modules, state["modules"], strict=True):
             module.load_state_dict(values)
+        self._first_step = int(state["first_step"])
         self._adam.load_state_dict(state["adam"])
         self.average.load_state_dict(state["average"])

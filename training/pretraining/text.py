@@ -132,7 +132,7 @@ def train_encoder(config: PretrainingConfig, workspace: Workspace) -> None:
     picture, and forgets garment and colour. The attributes are read from the mean over all
     positions, which is what an untrained cross attention sees. Nothing is done when it is there.
     """
-    path = workspace.root / "text_encoder.pt"
+    path = workspace.text_encoder
     if path.exists():
         return
     recipe = config.text
@@ -169,7 +169,7 @@ def load_encoder(
     config: PretrainingConfig, workspace: Workspace, tokenizer: CLIPTokenizer
 ) -> CLIPTextModel:
     """The trained text encoder, frozen."""
-    state = load_state(workspace.root / "text_encoder.pt")
+    state = load_state(workspace.text_encoder)
     if state is None:
         raise FileNotFoundError(f"no text encoder in {workspace.root}; run that stage first")
     encoder = build_encoder(config.text, tokenizer)

@@ -35,8 +35,18 @@ class Workspace:
         return self.root / "autoencoder.pt"
 
     @property
+    def fixed_autoencoder(self) -> Path:
+        """The autoencoder that latents and denoiser belong to."""
+        return self.latents / "autoencoder.pt"
+
+    @property
+    def text_encoder(self) -> Path:
+        """The trained text encoder."""
+        return self.root / "text_encoder.pt"
+
+    @property
     def denoiser(self) -> Path:
-        """Training state of denoiser and text encoder."""
+        """Training state of the denoiser."""
         return self.root / "denoiser.pt"
 
     @property
