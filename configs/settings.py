@@ -41,10 +41,12 @@ class HttpSettings(Section):
 
 
 class DatabaseSettings(Section):
-    """Connections of one process to Postgres."""
+    """Connections of one process to Postgres; sizes are of each pool, for reads and for writes."""
 
-    pool_size: int = Field(8, ge=1)
-    pool_overflow: int = Field(8, ge=0)
+    pool_size: int = Field(10, ge=1)
+    # Connections beyond the pool are closed after each use, and opening one costs more than the
+    # few milliseconds that a request waits for its turn.
+    pool_overflow: int = Field(0, ge=0)
     pool_timeout_seconds: float = Field(10.0, gt=0)
     statement_timeout_seconds: float = Field(30.0, gt=0)
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from db.models import Task, TaskStatus
 from db.repositories.scope import OrganizationScope, Page, fetch_page
 from db.session import ReadSession
+
+# Built once: putting the expression together takes longer than Postgres needs to answer it.
+_GET = select(Task).where(
+    Task.id == bindparam("id"), Task.organization_id == bindparam("organization_id")
+)
 
 
 class TaskRepository:
@@ -22,12 +27,9 @@ class TaskRepository:
     async def get(self, task_id: str, *, type: str | None = None) -> Task | None:  # noqa: A002
         """The task (of that type, when one is named), or None: unknown and another tenant's are
         the same."""
-        query = select(Task).where(
-            Task.id == task_id, Task.organization_id == self._scope.organization_id
-        )
-        if type is not None:
-            query = query.where(Task.type == type)
-        task: Task | None = await self._session.scalar(query)
+        query = _GET if type is None else _GET.where(Task.type == type)
+        values = {"id": task_id, "organization_id": self._scope.organization_id}
+        task: Task | None = await self._session.scalar(query, values)
         return task
 
     async def list(

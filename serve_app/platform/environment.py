@@ -44,6 +44,9 @@ def ray_environment(ports: Ports, token: str) -> dict[str, str]:
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
         # Ray would run every worker at 15: whatever else the machine does then starves the gateway.
         "RAY_worker_niceness": "0",
+        # A second loop in a second thread halves the requests per second: each waits up to 5 ms for
+        # the interpreter's lock. Nothing of ours blocks a replica's loop.
+        "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
         # 5 s are not enough to start a proxy while both cores are loading models.
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "90",
         "RAY_USAGE_STATS_ENABLED": "0",

@@ -11,7 +11,7 @@ from configs.settings import DatabaseSettings, Settings
 from db.listen import Notification
 from db.models import ApiKey, Organization
 from db.repositories import OrganizationRepository
-from db.session import Database, make_engine
+from db.session import Database
 from db.url import DatabaseUrlError
 from tests.factories.organizations import make_organization
 from tests.fixtures.database import execute
@@ -41,15 +41,15 @@ async def test_a_read_session_cannot_write(own_database: Database) -> None:
             await session.execute(text("DELETE FROM organizations"))
 
 
-async def test_connections_come_back_writable(own_database_url: str) -> None:
-    database = Database(
-        make_engine(own_database_url, DatabaseSettings(pool_size=1, pool_overflow=0)),
-        own_database_url,
-    )
-    await database.ping()
-    await make_organization(database, slug="after-a-read")
-    assert await slugs(database) == ["after-a-read"]
-    await database.close()
+async def test_a_read_session_holds_no_transaction_open(own_database: Database) -> None:
+    state = text("SELECT state FROM pg_stat_activity WHERE pid = :pid")
+    async with own_database.read() as session:
+        pid = await session.scalar(text("SELECT pg_backend_pid()"))
+        async with own_database.read() as other:
+            assert await other.scalar(state, {"pid": pid}) == "idle"
+        # What is committed meanwhile is seen.
+        await make_organization(own_database, slug="meanwhile")
+        assert list(await session.scalars(select(Organization.slug))) == ["meanwhile"]
 
 
 async def test_a_forgotten_eager_load_is_an_error(database: Database) -> None:
