@@ -116,6 +116,30 @@ class ModelSettings(Section):
     background_onnx: Path | None = None
 
 
+class AccountSettings(Section):
+    """Logins and what they are good for."""
+
+    access_token_seconds: int = Field(3600, gt=0)
+    refresh_token_days: int = Field(30, gt=0)
+    password_reset_minutes: int = Field(60, gt=0)
+    # Refused logins within the window, from which on further ones wait.
+    failure_window_minutes: int = Field(15, gt=0)
+    failures_per_account: int = Field(10, gt=0)
+    failures_per_address: int = Field(50, gt=0)
+
+
+class MailSettings(Section):
+    """The SMTP server that mail goes through; without one it is only written to the log."""
+
+    host: str | None = None
+    port: int = Field(587, ge=1, le=65535)
+    starttls: bool = True
+    username: str | None = None
+    password: SecretStr = SecretStr("")
+    sender: str = "Sartiq <no-reply@sartiq.local>"
+    timeout_seconds: float = Field(20.0, gt=0)
+
+
 class RaySettings(Section):
     """Ports of one local platform. Two platforms on a machine differ in ``SARTIQ_HTTP_PORT`` alone:
     every other port is derived from it unless it is set."""
@@ -155,7 +179,7 @@ class Settings(BaseSettings):
         SecretStr(""),
         validation_alias=AliasChoices("FIRST_SUPERUSER_PASSWORD", "first_superuser_password"),
     )
-    # Signs storage URLs (and, with the Backend, access tokens).
+    # Signs storage URLs and access tokens.
     secret_key: SecretStr = SecretStr("")
 
     http: HttpSettings = HttpSettings()
@@ -164,6 +188,8 @@ class Settings(BaseSettings):
     fetch: FetchSettings = FetchSettings()
     media: MediaSettings = MediaSettings()
     models: ModelSettings = ModelSettings()
+    accounts: AccountSettings = AccountSettings()
+    mail: MailSettings = MailSettings()
     ray: RaySettings = RaySettings()
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from db.models.idempotency_key import IdempotencyKey
 from db.models.lane import Lane, QueueClock
 from db.models.organization import ApiKey, Organization
 from db.models.task import Task, TaskStatus
+from db.models.user import LoginFailure, LoginSession, Membership, Role, User
 
 __all__ = [
     "ApiKey",
@@ -15,8 +16,13 @@ __all__ = [
     "EventKind",
     "IdempotencyKey",
     "Lane",
+    "LoginFailure",
+    "LoginSession",
+    "Membership",
     "Organization",
     "QueueClock",
+    "Role",
     "Task",
     "TaskStatus",
+    "User",
 ]

@@ -4,6 +4,7 @@
 from db.repositories.api_keys import ApiKeyRepository
 from db.repositories.events import EventRepository
 from db.repositories.idempotency import IdempotencyRepository
+from db.repositories.logins import LoginRepository, RecentFailures
 from db.repositories.organizations import OrganizationRepository
 from db.repositories.queue import (
     Cancellation,
@@ -17,6 +18,7 @@ from db.repositories.queue import (
 from db.repositories.queue_monitor import Backlog, QueueMonitor
 from db.repositories.scope import OrganizationScope, Page
 from db.repositories.tasks import TaskRepository
+from db.repositories.users import UserRepository, UserWriter
 
 __all__ = [
     "ApiKeyRepository",
@@ -26,6 +28,7 @@ __all__ = [
     "EventRepository",
     "Failure",
     "IdempotencyRepository",
+    "LoginRepository",
     "NewTask",
     "OrganizationRepository",
     "OrganizationScope",
@@ -33,6 +36,9 @@ __all__ = [
     "ProgressReport",
     "QueueMonitor",
     "ReapedTask",
+    "RecentFailures",
     "TaskQueue",
     "TaskRepository",
+    "UserRepository",
+    "UserWriter",
 ]

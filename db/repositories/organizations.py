@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
@@ -29,6 +31,10 @@ class OrganizationRepository:
             select(Organization).where(Organization.slug == DEFAULT_SLUG)
         )
         return found.one()
+
+    async def get(self, organization_id: UUID) -> Organization | None:
+        """The organization with this id."""
+        return await self._session.get(Organization, organization_id)
 
     async def create(self, *, name: str, slug: str) -> Organization:
         """A new organization.

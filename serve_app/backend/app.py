@@ -6,12 +6,18 @@ from fastapi import FastAPI
 
 from configs.settings import Settings
 from serve_app.backend.generation_models.endpoints import router as generation_models
+from serve_app.backend.login.endpoints import router as login
+from serve_app.backend.users.endpoints import router as users
 from serve_app.core.api import create_api
 
 
 def create_backend_api(settings: Settings) -> FastAPI:
     """The API under ``/api/v1``."""
     api = create_api("Sartiq Backend API", "The studio around the images.", settings)
+    # /login, /logout, /password-recovery, /reset-password
+    api.include_router(login)
+    # /users
+    api.include_router(users)
     # /generation-models
     api.include_router(generation_models)
     return api

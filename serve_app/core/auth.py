@@ -1,6 +1,7 @@
-"""Who is asking: from a Bearer token to a principal.
+"""Who is asking, for which organization, and whether they may.
 
-An endpoint states what it needs by its signature: one without a principal is visibly public.
+An endpoint states what it needs by its signature: one without a caller is visibly public. What a
+caller may do stands in :mod:`serve_app.core.permissions`.
 """
 
 from __future__ import annotations
@@ -11,26 +12,57 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from db.models import Role, User
 from db.repositories.api_keys import ApiKeyRepository
+from db.repositories.users import UserRepository
 from serve_app.core.dependencies import RequestResources
-from serve_app.core.errors import Unauthorized
+from serve_app.core.errors import BadRequest, Forbidden, NotFound, Unauthorized
+from serve_app.core.permissions import PERMISSIONS, RANKS, Least
 from serve_app.core.resources import Resources
+from serve_app.core.tokens import Claims, TokenKind, looks_like_token
 
 _bearer = HTTPBearer(
     auto_error=False,
-    scheme_name="API key",
-    description="The platform's `API_KEY`, or a key of your organization.",
+    scheme_name="Bearer",
+    description="An access token from `POST /login/access-token`; for the Compute API also the "
+    "platform's `API_KEY` or a key of your organization.",
 )
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+class OrganizationNotNamed(BadRequest):
+    """The account belongs to several organizations, and the request does not say which one."""
+
+    code = "organization_not_named"
+    default_detail = (
+        "You belong to several organizations: name one with the header X-Organization-Id"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """An account, and the login that its access token follows from."""
+
+    user: User
+    session_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The organization that a request acts for."""
+    """Who a request acts as, and in which organization.
+
+    Attributes:
+        organization_id: whose rows it sees and makes.
+        user_id: the person; None for an API key.
+        is_superuser: whether that person may do everything.
+    """
 
     organization_id: UUID
+    user_id: UUID | None = None
+    is_superuser: bool = False
 
 
 def hash_api_key(key: str) -> str:
@@ -38,35 +70,142 @@ def hash_api_key(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-async def authenticate(resources: Resources, token: str | None) -> Principal:
-    """The principal of a Bearer token.
+def least_of(request: Request) -> Least:
+    """What the operation that answers this request demands."""
+    return PERMISSIONS.get(request.scope["route"].operation_id, Least.SUPERUSER)
+
+
+async def log_in_by(resources: Resources, token: str | None) -> Login:
+    """The account of an access token.
 
     Raises:
-        Unauthorized: the token is missing, unknown or revoked.
+        Unauthorized: the token is missing or not good, its login has ended, the account is closed.
     """
     if not token:
         raise Unauthorized
+    claims: Claims = resources.tokens.read(token, TokenKind.ACCESS)
+    if claims.session_id is None:
+        raise Unauthorized(Unauthorized.invalid_credentials)
+    async with resources.database.read() as session:
+        user = await UserRepository(session).logged_in(claims.user_id, claims.session_id)
+    if user is None:
+        raise Unauthorized(Unauthorized.invalid_credentials)
+    return Login(user, claims.session_id)
+
+
+async def authenticate(
+    resources: Resources, token: str | None, *, least: Least, named: UUID | None = None
+) -> Principal:
+    """The principal of a Bearer token.
+
+    Args:
+        resources: of the process.
+        token: an access token or an API key.
+        least: what the operation demands.
+        named: the organization that the request wants to act in.
+
+    Raises:
+        Unauthorized: the token is missing, unknown, expired or revoked.
+        NotFound: the caller has no part in the organization that is named.
+        OrganizationNotNamed: the account belongs to several, or to none.
+        Forbidden: the caller's role is not enough.
+    """
+    if token and looks_like_token(token):
+        login = await log_in_by(resources, token)
+        return _as_member(login.user, least, named, resources.default_organization)
+    principal = await _by_api_key(resources, token)
+    if named not in {None, principal.organization_id}:
+        raise NotFound("Organization not found")
+    # A key is a program's: it works, and administers nothing.
+    if least > Least.EDITOR:
+        raise Forbidden
+    return principal
+
+
+async def _by_api_key(resources: Resources, key: str | None) -> Principal:
+    if not key:
+        raise Unauthorized
     bootstrap = resources.settings.api_key.get_secret_value()
-    if secrets.compare_digest(token.encode(), bootstrap.encode()):
+    if secrets.compare_digest(key.encode(), bootstrap.encode()):
         return Principal(resources.default_organization)
     async with resources.database.write() as session:
-        key = await ApiKeyRepository(session).authenticate(hash_api_key(token))
-    if key is None:
+        found = await ApiKeyRepository(session).authenticate(hash_api_key(key))
+    if found is None:
         raise Unauthorized(Unauthorized.invalid_credentials)
-    return Principal(key.organization_id)
+    return Principal(found.organization_id)
+
+
+def _as_member(user: User, least: Least, named: UUID | None, fallback: UUID) -> Principal:
+    roles: dict[UUID, Role] = {one.organization_id: one.role for one in user.memberships}
+    if named is None:
+        named = _only(roles, fallback if user.is_superuser else None)
+    if user.is_superuser:
+        return Principal(named, user.id, is_superuser=True)
+    if named not in roles:
+        raise NotFound("Organization not found")
+    if RANKS[roles[named]] < least:
+        raise Forbidden
+    return Principal(named, user.id)
+
+
+def _only(roles: dict[UUID, Role], fallback: UUID | None) -> UUID:
+    if len(roles) == 1:
+        return next(iter(roles))
+    if fallback is not None:
+        return fallback
+    if not roles:
+        raise Forbidden("You belong to no organization yet")
+    raise OrganizationNotNamed
+
+
+async def _named_organization(
+    header: Annotated[
+        UUID | None,
+        Header(
+            alias="X-Organization-Id",
+            description="The organization to act in; needed by members of several.",
+        ),
+    ] = None,
+    query: Annotated[
+        UUID | None, Query(alias="organization_id", description="As `X-Organization-Id`.")
+    ] = None,
+) -> UUID | None:
+    return header or query
+
+
+NamedOrganization = Annotated[UUID | None, Depends(_named_organization)]
+
+
+async def _login(request: Request, resources: RequestResources, credentials: Credentials) -> Login:
+    login = await log_in_by(resources, credentials.credentials if credentials else None)
+    if least_of(request) is Least.SUPERUSER and not login.user.is_superuser:
+        raise Forbidden
+    return login
 
 
 async def _principal(
+    request: Request,
     resources: RequestResources,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    credentials: Credentials,
+    named: NamedOrganization,
 ) -> Principal:
-    return await authenticate(resources, credentials.credentials if credentials else None)
+    token = credentials.credentials if credentials else None
+    return await authenticate(resources, token, least=least_of(request), named=named)
 
 
-async def _optional_principal(request: Request, resources: RequestResources) -> Principal | None:
-    credentials = await _bearer(request)
-    return await authenticate(resources, credentials.credentials) if credentials else None
+async def _optional_principal(
+    request: Request,
+    resources: RequestResources,
+    credentials: Credentials,
+    named: NamedOrganization,
+) -> Principal | None:
+    if credentials is None:
+        return None
+    return await _principal(request, resources, credentials, named)
 
 
+# An account, in whatever organizations; a caller that acts in one; the same where a signature will
+# do instead.
+LoggedIn = Annotated[Login, Depends(_login)]
 Caller = Annotated[Principal, Depends(_principal)]
 OptionalCaller = Annotated[Principal | None, Depends(_optional_principal)]

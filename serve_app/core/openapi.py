@@ -21,6 +21,7 @@ _MEANINGS = {
     409: "The state of the resource does not allow it",
     413: "Too many bytes",
     415: "A format that is not taken",
+    429: "Too many requests; `Retry-After` says when there is room again",
     503: "Not possible at the moment",
 }
 

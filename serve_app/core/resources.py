@@ -10,14 +10,19 @@ from uuid import UUID
 from configs.catalog import Catalog, load_catalog
 from configs.settings import Settings, SettingsError
 from db.migrate import is_current, upgrade
+from db.models import Role
 from db.repositories.organizations import OrganizationRepository
-from db.session import Database
+from db.repositories.users import UserWriter
+from db.session import Database, WriteSession
 from serve_app.core.addresses import Resolver, resolve
 from serve_app.core.changes import Changes
 from serve_app.core.fetch import Fetcher
+from serve_app.core.mail import Mailer
+from serve_app.core.passwords import hash_password
 from serve_app.core.storage.base import ObjectStore
 from serve_app.core.storage.factory import open_store
 from serve_app.core.storage.signing import UrlSigner
+from serve_app.core.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,8 @@ class Resources:
     database: Database
     store: ObjectStore
     signer: UrlSigner
+    tokens: Tokens
+    mailer: Mailer
     fetcher: Fetcher
     changes: Changes
     default_organization: UUID
@@ -58,12 +65,15 @@ async def open_resources(
         await _prepare_schema(settings, database)
         async with database.write() as session:
             organization = await OrganizationRepository(session).ensure_default()
+            await _ensure_superuser(settings, session, organization.id)
         yield Resources(
             settings=settings,
             catalog=load_catalog(settings),
             database=database,
             store=store,
             signer=UrlSigner(settings.secret_key.get_secret_value()),
+            tokens=Tokens(settings.secret_key.get_secret_value()),
+            mailer=Mailer(settings.mail, show_text=settings.environment != "production"),
             fetcher=Fetcher(settings.fetch, resolver),
             changes=Changes(),
             default_organization=organization.id,
@@ -72,6 +82,26 @@ async def open_resources(
     finally:
         await database.close()
         await store.aclose()
+
+
+async def _ensure_superuser(
+    settings: Settings, session: WriteSession, organization_id: UUID
+) -> None:
+    """Make the first account, once; later its password is its owner's to change."""
+    users = UserWriter(session)
+    email = settings.first_superuser_email
+    if await users.find(email) is not None:
+        return
+    password = settings.first_superuser_password.get_secret_value()
+    user = await users.create(
+        email=email,
+        password_hash=await hash_password(password),
+        full_name=None,
+        is_superuser=True,
+    )
+    # None: another process was quicker.
+    if user is not None:
+        await users.join(user.id, organization_id, Role.OWNER)
 
 
 async def _prepare_schema(settings: Settings, database: Database) -> None:

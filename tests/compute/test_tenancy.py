@@ -37,6 +37,26 @@ PUBLIC = {
     f"GET {BACKEND_BASE}/generation-models/",
     f"GET {BACKEND_BASE}/generation-models/{{name}}",
 }
+# Of accounts: tests/backend/test_permissions.py walks these.
+ACCOUNTS = {
+    f"{operation.partition(' ')[0]} {BACKEND_BASE}{operation.partition(' ')[2]}"
+    for operation in (
+        "POST /login/access-token",
+        "POST /login/refresh-token",
+        "POST /login/test-token",
+        "POST /logout",
+        "POST /password-recovery/{email}",
+        "POST /reset-password/",
+        "GET /users/",
+        "POST /users/",
+        "GET /users/me",
+        "PATCH /users/me",
+        "POST /users/me/password",
+        "GET /users/{user_id}",
+        "PATCH /users/{user_id}",
+        "DELETE /users/{user_id}",
+    )
+}
 
 
 def operations(gateway: Starlette) -> set[str]:
@@ -64,7 +84,7 @@ def _walk(routes: list[BaseRoute], base: str) -> Iterator[str]:
 
 def test_every_route_has_a_case(gateway: Gateway) -> None:
     found = operations(create_gateway(gateway.settings, gpu=False))
-    assert found == OBJECTS | LISTS | CREATIONS | PUBLIC
+    assert found == OBJECTS | LISTS | CREATIONS | PUBLIC | ACCOUNTS
 
 
 def test_no_route_is_hidden_from_the_walk(gateway: Gateway) -> None:

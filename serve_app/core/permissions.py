@@ -1,0 +1,64 @@
+"""Who may do what: the one table. An operation that is not in it may be done by nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Final
+
+from db.models import Role
+
+
+class Least(IntEnum):
+    """The least that a caller must be, in the organization that the request acts in."""
+
+    PUBLIC = 0
+    # Any active account, for what concerns that account alone.
+    ACCOUNT = 1
+    VIEWER = 2
+    EDITOR = 3
+    ADMIN = 4
+    OWNER = 5
+    SUPERUSER = 6
+
+
+RANKS: Final[Mapping[Role, Least]] = {
+    Role.VIEWER: Least.VIEWER,
+    Role.EDITOR: Least.EDITOR,
+    Role.ADMIN: Least.ADMIN,
+    Role.OWNER: Least.OWNER,
+}
+
+# Operation id → least.
+PERMISSIONS: Final[Mapping[str, Least]] = {
+    # Of the Backend: the login,
+    "login_access_token": Least.PUBLIC,
+    "login_refresh_token": Least.PUBLIC,
+    "login_test_token": Least.ACCOUNT,
+    "logout": Least.ACCOUNT,
+    "recover_password": Least.PUBLIC,
+    "reset_password": Least.PUBLIC,
+    # users,
+    "list_users": Least.ADMIN,
+    "create_user": Least.SUPERUSER,
+    "get_me": Least.ACCOUNT,
+    "update_me": Least.ACCOUNT,
+    "change_my_password": Least.ACCOUNT,
+    "get_user": Least.ADMIN,
+    "update_user": Least.SUPERUSER,
+    "delete_user": Least.SUPERUSER,
+    # and generation models.
+    "list_generation_models": Least.PUBLIC,
+    "get_generation_model": Least.PUBLIC,
+    # Of the Compute API the tasks,
+    "create_task": Least.EDITOR,
+    "create_generation": Least.EDITOR,
+    "list_tasks": Least.VIEWER,
+    "get_generation": Least.VIEWER,
+    "get_task": Least.VIEWER,
+    "cancel_task": Least.EDITOR,
+    # and the storage.
+    "upload_image": Least.EDITOR,
+    # By its signature too, which needs no caller.
+    "get_image": Least.VIEWER,
+}
