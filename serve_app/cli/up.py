@@ -84,6 +84,8 @@ def _announce(platform: Running) -> None:
         ("Ray dashboard", f"http://127.0.0.1:{platform.ports.dashboard}"),
         ("its token", platform.ray_token),
         ("API key", key),
+        ("Account", platform.settings.first_superuser_email),
+        ("its first password", platform.settings.first_superuser_password.get_secret_value()),
     ):
         table.add_row(f"[dim]{name}[/]", escape(value))
     console.print("[bold green]Sartiq is ready[/]")

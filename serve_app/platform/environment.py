@@ -47,6 +47,8 @@ def ray_environment(ports: Ports, token: str) -> dict[str, str]:
         # A second loop in a second thread halves the requests per second: each waits up to 5 ms for
         # the interpreter's lock. Nothing of ours blocks a replica's loop.
         "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
+        # Ten rounds a second would take a twentieth of a core for ever; four are soon enough.
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
         # 5 s are not enough to start a proxy while both cores are loading models.
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "90",
         "RAY_USAGE_STATS_ENABLED": "0",

@@ -13,9 +13,9 @@ from ray.serve.schema import ReplicaState
 
 logger = logging.getLogger(__name__)
 
-# A look costs some 50 ms of processor time, here and in Serve's controller: seldom while nothing
-# depends on it.
-_BUSY_SECONDS = 0.5
+# A look costs some 50 ms of processor time, here and in Serve's controller, and on a small machine
+# the models would miss it: seldom while no task waits for a replica.
+_WAITED_FOR_SECONDS = 0.5
 _IDLE_SECONDS = 5.0
 
 
@@ -57,11 +57,11 @@ class ReplicaWatch:
         """Somebody depends on the number of replicas now."""
         self._asked.set()
 
-    async def run(self, is_busy: Callable[[], bool]) -> None:
-        """Look again and again, for ever; seldom while there is no work and nobody asks.
+    async def run(self, is_waited_for: Callable[[], bool]) -> None:
+        """Look again and again, for ever; seldom while nothing depends on it and nobody asks.
 
         Args:
-            is_busy: whether there are tasks that run or could.
+            is_waited_for: whether tasks are there that no replica has taken on.
         """
         while True:
             self._asked.clear()
@@ -69,10 +69,11 @@ class ReplicaWatch:
                 await self.refresh()
             except Exception:
                 logger.exception("the state of the replicas is not to be had")
-            await asyncio.sleep(_BUSY_SECONDS)
-            if not is_busy():
+            await asyncio.sleep(_WAITED_FOR_SECONDS)
+            if not is_waited_for():
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._asked.wait(), _IDLE_SECONDS - _BUSY_SECONDS)
+                    async with asyncio.timeout(_IDLE_SECONDS - _WAITED_FOR_SECONDS):
+                        await self._asked.wait()
 
     async def refresh(self) -> None:
         """Look now; say which queues have more or fewer replicas than before."""

@@ -61,6 +61,7 @@ class Runner:
         self._draining = False
         self._loops: list[asyncio.Task[None]] = []
         self._backlog: dict[str, int] = {}
+        self._tasks_wait = False
         self._backlog_at = 0.0
 
     async def start(self) -> None:
@@ -70,7 +71,7 @@ class Runner:
         )
         settings = self._settings
         self._loops = [
-            asyncio.create_task(self._watch.run(self._is_busy), name="replicas"),
+            asyncio.create_task(self._watch.run(lambda: self._tasks_wait), name="replicas"),
             self._every(settings.heartbeat_seconds, self._leases.heartbeat),
             self._every(settings.progress_seconds, self._leases.flush),
             self._every(settings.reap_seconds, self._reap),
@@ -98,9 +99,6 @@ class Runner:
         is_fresh = time.monotonic() - self._backlog_at < _BACKLOG_FRESH_SECONDS
         return self._backlog if is_fresh else {}
 
-    def _is_busy(self) -> bool:
-        return len(self._leases) > 0 or any(self.backlog().values())
-
     async def drain(self) -> None:
         """Claim no more; give what runs some time to end, then hand the rest back."""
         self._draining = True
@@ -119,8 +117,10 @@ class Runner:
     def _on_notification(self, notification: Notification) -> None:
         if notification.channel == CANCEL_CHANNEL:
             self._leases.cancel(notification.payload)
-        else:
-            self._wake_queue(notification.payload)
+        elif (queue := notification.payload) in self._handles:
+            if self._watch.capacity(queue) == 0:
+                self._watch.look_soon()
+            self._wake_queue(queue)
 
     def _wake_queue(self, queue: str) -> None:
         if event := self._wake.get(queue):
@@ -161,8 +161,6 @@ class Runner:
     async def _claim(self, queue: str) -> None:
         """Claim all that the queue's replicas can start now."""
         capacity = self._watch.capacity(queue)
-        if capacity == 0:
-            self._watch.look_soon()
         if capacity == 0 or self._draining:
             return
         async with self._resources.database.write() as session:
@@ -173,8 +171,6 @@ class Runner:
                 limit=capacity,
                 lease_seconds=self._settings.lease_seconds,
             )
-        if claimed:
-            self._watch.look_soon()
         for task in claimed:
             job = asyncio.create_task(self._attempt(task), name=task.id)
             self._leases.add(Held(task, job))
@@ -190,6 +186,7 @@ class Runner:
             backlog = await QueueMonitor(session).backlog(list(self._handles))
         self._backlog = {name: count.runnable + count.running for name, count in backlog.items()}
         self._backlog_at = time.monotonic()
+        self._tasks_wait = any(count.runnable for count in backlog.values())
 
     # --- one attempt -----------------------------------------------------------------------------
 

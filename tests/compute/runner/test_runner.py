@@ -70,7 +70,7 @@ class FixedCapacity:
     def look_soon(self) -> None:
         pass
 
-    async def run(self, is_busy: Callable[[], bool]) -> None:
+    async def run(self, is_waited_for: Callable[[], bool]) -> None:
         await asyncio.Event().wait()
 
 
