@@ -6,7 +6,7 @@ from db.models.idempotency_key import IdempotencyKey
 from db.models.lane import Lane, QueueClock
 from db.models.organization import ApiKey, Organization
 from db.models.task import Task, TaskStatus
-from db.models.user import LoginFailure, LoginSession, Membership, Role, User
+from db.models.user import Invitation, LoginFailure, LoginSession, Membership, Role, User
 
 __all__ = [
     "ApiKey",
@@ -15,6 +15,7 @@ __all__ = [
     "EventCursor",
     "EventKind",
     "IdempotencyKey",
+    "Invitation",
     "Lane",
     "LoginFailure",
     "LoginSession",

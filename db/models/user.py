@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from db.models.base import Base, CreatedAt, OrganizationKey, UuidKey, text_enum
@@ -57,6 +57,22 @@ class Membership(Base):
     created_at: Mapped[CreatedAt]
 
     organization: Mapped[Organization] = relationship(lazy="raise")
+    user: Mapped[User] = relationship(lazy="raise", viewonly=True)
+
+
+class Invitation(Base):
+    """A place in an organization, held for an address. Only the SHA-256 of its token is kept."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (UniqueConstraint("organization_id", "email"),)
+
+    id: Mapped[UuidKey]
+    organization_id: Mapped[OrganizationKey]
+    email: Mapped[str]
+    role: Mapped[Role] = mapped_column(text_enum(Role, "role"))
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    expires_at: Mapped[datetime]
+    created_at: Mapped[CreatedAt]
 
 
 class LoginSession(Base):

@@ -1,11 +1,12 @@
 """All queries, one file per aggregate. What belongs to an organization is reached only through its
 :class:`~db.repositories.scope.OrganizationScope`."""
 
-from db.repositories.api_keys import ApiKeyRepository
+from db.repositories.api_keys import ApiKeyRepository, ApiKeyWriter
 from db.repositories.events import EventRepository
 from db.repositories.idempotency import IdempotencyRepository
 from db.repositories.logins import LoginRepository, RecentFailures
-from db.repositories.organizations import OrganizationRepository
+from db.repositories.members import InvitationRepository, MemberRepository, MemberWriter
+from db.repositories.organizations import OrganizationRepository, OrganizationWriter
 from db.repositories.queue import (
     Cancellation,
     ClaimedTask,
@@ -22,16 +23,21 @@ from db.repositories.users import UserRepository, UserWriter
 
 __all__ = [
     "ApiKeyRepository",
+    "ApiKeyWriter",
     "Backlog",
     "Cancellation",
     "ClaimedTask",
     "EventRepository",
     "Failure",
     "IdempotencyRepository",
+    "InvitationRepository",
     "LoginRepository",
+    "MemberRepository",
+    "MemberWriter",
     "NewTask",
     "OrganizationRepository",
     "OrganizationScope",
+    "OrganizationWriter",
     "Page",
     "ProgressReport",
     "QueueMonitor",

@@ -8,16 +8,30 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 
 from db.models import ApiKey
-from db.session import WriteSession
+from db.repositories.scope import Page, fetch_page
+from db.session import ReadSession, WriteSession
 
 _TOUCH_EVERY = timedelta(minutes=1)
 
 
 class ApiKeyRepository:
+    """Keys as their organizations see them."""
+
+    def __init__(self, session: ReadSession) -> None:
+        self._session = session
+
+    async def list(self, organization_id: UUID, *, page: int, size: int) -> Page[ApiKey]:
+        """The keys of an organization, the newest first, revoked ones included."""
+        query = select(ApiKey).where(ApiKey.organization_id == organization_id)
+        order = ApiKey.id.desc()
+        return await fetch_page(self._session, query, page=page, size=size, order_by=order)
+
+
+class ApiKeyWriter(ApiKeyRepository):
     """Keys by their hash: the SHA-256 of the key in lower-case hexadecimal."""
 
     def __init__(self, session: WriteSession) -> None:
-        self._session = session
+        super().__init__(session)
 
     async def authenticate(self, key_hash: str) -> ApiKey | None:
         """The key, if it is in force; its use is noted at most once a minute."""
@@ -36,11 +50,15 @@ class ApiKeyRepository:
         await self._session.refresh(key)
         return key
 
-    async def revoke(self, api_key_id: UUID) -> bool:
-        """End a key; whether it was in force."""
+    async def revoke(self, organization_id: UUID, api_key_id: UUID) -> bool:
+        """End a key of an organization; whether it was in force."""
         changed = await self._session.execute(
             update(ApiKey)
-            .where(ApiKey.id == api_key_id, ApiKey.revoked_at.is_(None))
+            .where(
+                ApiKey.id == api_key_id,
+                ApiKey.organization_id == organization_id,
+                ApiKey.revoked_at.is_(None),
+            )
             .values(revoked_at=func.now())
             .returning(ApiKey.id)
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
@@ -16,7 +17,7 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from db.models import Role, User
-from db.repositories.api_keys import ApiKeyRepository
+from db.repositories.api_keys import ApiKeyWriter
 from db.repositories.users import UserRepository
 from serve_app.core.dependencies import RequestResources
 from serve_app.core.errors import BadRequest, Forbidden, NotFound, Unauthorized
@@ -57,12 +58,20 @@ class Principal:
     Attributes:
         organization_id: whose rows it sees and makes.
         user_id: the person; None for an API key.
+        role: of that person in the organization; None for an API key, and for a superuser who is
+            no member.
         is_superuser: whether that person may do everything.
     """
 
     organization_id: UUID
     user_id: UUID | None = None
+    role: Role | None = None
     is_superuser: bool = False
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether the caller may do what only owners may."""
+        return self.is_superuser or self.role is Role.OWNER
 
 
 def hash_api_key(key: str) -> str:
@@ -129,7 +138,7 @@ async def _by_api_key(resources: Resources, key: str | None) -> Principal:
     if secrets.compare_digest(key.encode(), bootstrap.encode()):
         return Principal(resources.default_organization)
     async with resources.database.write() as session:
-        found = await ApiKeyRepository(session).authenticate(hash_api_key(key))
+        found = await ApiKeyWriter(session).authenticate(hash_api_key(key))
     if found is None:
         raise Unauthorized(Unauthorized.invalid_credentials)
     return Principal(found.organization_id)
@@ -140,12 +149,12 @@ def _as_member(user: User, least: Least, named: UUID | None, fallback: UUID) -> 
     if named is None:
         named = _only(roles, fallback if user.is_superuser else None)
     if user.is_superuser:
-        return Principal(named, user.id, is_superuser=True)
+        return Principal(named, user.id, roles.get(named), is_superuser=True)
     if named not in roles:
         raise NotFound("Organization not found")
     if RANKS[roles[named]] < least:
         raise Forbidden
-    return Principal(named, user.id)
+    return Principal(named, user.id, roles[named])
 
 
 def _only(roles: dict[UUID, Role], fallback: UUID | None) -> UUID:
@@ -159,6 +168,7 @@ def _only(roles: dict[UUID, Role], fallback: UUID | None) -> UUID:
 
 
 async def _named_organization(
+    request: Request,
     header: Annotated[
         UUID | None,
         Header(
@@ -170,6 +180,12 @@ async def _named_organization(
         UUID | None, Query(alias="organization_id", description="As `X-Organization-Id`.")
     ] = None,
 ) -> UUID | None:
+    # `/organizations/{organization_id}/…` names it by its path; what is no UUID there, the
+    # endpoint's own parameter refuses.
+    path = request.path_params.get("organization_id")
+    if path is not None:
+        with suppress(ValueError):
+            return UUID(path)
     return header or query
 
 

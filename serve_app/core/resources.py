@@ -11,7 +11,7 @@ from configs.catalog import Catalog, load_catalog
 from configs.settings import Settings, SettingsError
 from db.migrate import is_current, upgrade
 from db.models import Role
-from db.repositories.organizations import OrganizationRepository
+from db.repositories.organizations import OrganizationWriter
 from db.repositories.users import UserWriter
 from db.session import Database, WriteSession
 from serve_app.core.addresses import Resolver, resolve
@@ -64,7 +64,7 @@ async def open_resources(
     try:
         await _prepare_schema(settings, database)
         async with database.write() as session:
-            organization = await OrganizationRepository(session).ensure_default()
+            organization = await OrganizationWriter(session).ensure_default()
             await _ensure_superuser(settings, session, organization.id)
         yield Resources(
             settings=settings,

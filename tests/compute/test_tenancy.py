@@ -55,6 +55,21 @@ ACCOUNTS = {
         "GET /users/{user_id}",
         "PATCH /users/{user_id}",
         "DELETE /users/{user_id}",
+        "GET /organizations/",
+        "POST /organizations/",
+        "GET /organizations/{organization_id}",
+        "PATCH /organizations/{organization_id}",
+        "DELETE /organizations/{organization_id}",
+        "GET /organizations/{organization_id}/members/",
+        "PATCH /organizations/{organization_id}/members/{user_id}",
+        "DELETE /organizations/{organization_id}/members/{user_id}",
+        "GET /organizations/{organization_id}/invitations/",
+        "POST /organizations/{organization_id}/invitations/",
+        "DELETE /organizations/{organization_id}/invitations/{invitation_id}",
+        "POST /invitations/accept",
+        "GET /api-keys/",
+        "POST /api-keys/",
+        "DELETE /api-keys/{api_key_id}",
     )
 }
 

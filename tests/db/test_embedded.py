@@ -193,7 +193,7 @@ async def test_two_homes_and_two_starts_at_once(server: EmbeddedPostgres) -> Non
         assert not socket_folder.startswith(str(home))
         assert mode(socket_folder) == 0o700
         await asyncio.gather(upgrade(urls[0]), upgrade(urls[0]))
-        assert await query(urls[0], "SELECT version_num FROM alembic_version") == "0001"
+        assert await query(urls[0], "SELECT count(*) FROM alembic_version") == 1
         assert await query(server.url, "SELECT to_regclass('tasks')") is None
     finally:
         others[0].stop()

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from configs.settings import DatabaseSettings, Settings
 from db.listen import Notification
 from db.models import ApiKey, Organization
-from db.repositories import OrganizationRepository
+from db.repositories import OrganizationWriter
 from db.session import Database
 from db.url import DatabaseUrlError
 from tests.factories.organizations import make_organization
@@ -24,7 +24,7 @@ async def slugs(database: Database) -> list[str]:
 
 async def fail_after_writing(database: Database) -> None:
     async with database.write() as session:
-        await OrganizationRepository(session).create(name="Lost", slug="lost")
+        await OrganizationWriter(session).create(name="Lost", slug="lost")
         raise ZeroDivisionError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from db.models import Organization
-from db.repositories import OrganizationRepository, OrganizationScope
+from db.repositories import OrganizationScope, OrganizationWriter
 from db.session import Database
 
 
@@ -14,7 +14,7 @@ async def make_organization(
 ) -> Organization:
     slug = slug or f"org-{uuid4().hex[:12]}"
     async with database.write() as session:
-        organization = await OrganizationRepository(session).create(name=slug.title(), slug=slug)
+        organization = await OrganizationWriter(session).create(name=slug.title(), slug=slug)
         organization.weight = weight
     return organization
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from serve_app.backend.users.schemas import Input, Password
+from serve_app.backend.users.schemas import Password
+from serve_app.core.schemas import Input
 
 
 class TokenRead(BaseModel):

@@ -6,22 +6,14 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, field_validator
+from pydantic import BaseModel, EmailStr, Field, SecretStr
 
 from db.models import Role, User
 from serve_app.core.passwords import MAX_LENGTH, MIN_LENGTH
-from serve_app.core.text import refuse_nul
+from serve_app.core.schemas import Input
 
 Password = Annotated[SecretStr, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
 FullName = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class Input(BaseModel):
-    """Base of the bodies: unknown fields are refused, so a misspelt one is never ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    _storable = field_validator("*")(refuse_nul)
 
 
 class UserRead(BaseModel):

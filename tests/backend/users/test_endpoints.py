@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
 
 from db.models import Role
 from serve_app.gateway import BACKEND_BASE, COMPUTE_BASE
+from tests.backend.conftest import As
 from tests.factories.organizations import make_organization
 from tests.factories.users import PASSWORD, make_token, make_user
 from tests.fixtures.api import Gateway
-
-As = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
-
-
-@pytest.fixture
-def acting(gateway: Gateway) -> As:
-    """A client of a new account."""
-
-    @asynccontextmanager
-    async def client(
-        memberships: dict[UUID, Role] | None = None, *, superuser: bool = False
-    ) -> AsyncIterator[httpx.AsyncClient]:
-        user = await make_user(
-            gateway.resources.database, memberships=memberships, superuser=superuser
-        )
-        token = await make_token(gateway.resources, user)
-        async with gateway.client(token, BACKEND_BASE) as client:
-            yield client
-
-    return client
-
-
-@pytest.fixture
-async def organization_id(gateway: Gateway) -> UUID:
-    return (await make_organization(gateway.resources.database)).id
 
 
 async def test_a_superuser_makes_a_member(

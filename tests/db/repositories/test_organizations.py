@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from db.repositories import ApiKeyRepository, OrganizationRepository
+from db.repositories import ApiKeyWriter, OrganizationWriter
 from db.session import Database
 from tests.factories.organizations import make_organization
 
@@ -17,7 +17,7 @@ HASH = "ab" * 32
 async def test_the_default_organization_is_made_once(own_database: Database) -> None:
     async def ensure() -> object:
         async with own_database.write() as session:
-            return (await OrganizationRepository(session).ensure_default()).id
+            return (await OrganizationWriter(session).ensure_default()).id
 
     assert len(set(await asyncio.gather(*(ensure() for _ in range(5))))) == 1
 
@@ -31,21 +31,21 @@ async def test_slugs_are_unique(database: Database) -> None:
 async def test_a_key_in_force_names_its_organization(database: Database) -> None:
     organization = await make_organization(database)
     async with database.write() as session:
-        keys = ApiKeyRepository(session)
+        keys = ApiKeyWriter(session)
         added = await keys.add(organization.id, name="ci", prefix="sk_live_abcd", key_hash=HASH)
         found = await keys.authenticate(HASH)
         assert found is not None
         assert (found.id, found.organization_id) == (added.id, organization.id)
         assert await keys.authenticate("cd" * 32) is None
-        assert await keys.revoke(added.id)
-        assert not await keys.revoke(added.id)
+        assert await keys.revoke(organization.id, added.id)
+        assert not await keys.revoke(organization.id, added.id)
         assert await keys.authenticate(HASH) is None
 
 
 async def test_use_is_noted_at_most_once_a_minute(database: Database) -> None:
     organization = await make_organization(database)
     async with database.write() as session:
-        keys = ApiKeyRepository(session)
+        keys = ApiKeyWriter(session)
         key = await keys.add(organization.id, name="ci", prefix="sk_", key_hash=HASH)
         notes = []
         for seconds in (0, 30, 61):

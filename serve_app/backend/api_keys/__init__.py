@@ -1,0 +1,1 @@
+"""Keys by which an organization's programs use the Compute API."""

@@ -1,0 +1,76 @@
+"""Organizations: made, renamed, removed with all they have."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+
+from db.models import Organization
+from db.repositories.organizations import OrganizationWriter
+from db.session import WriteSession
+from serve_app.backend.organizations.schemas import OrganizationCreate, OrganizationUpdate
+from serve_app.core.errors import Conflict, NotFound
+from serve_app.core.resources import Resources
+
+# Folders of the store that are divided by organization.
+_FOLDERS = ("images", "outputs")
+
+
+class SlugTaken(Conflict):
+    """Another organization has this slug."""
+
+    code = "slug_taken"
+    default_detail = "Another organization has this slug"
+
+
+class DefaultOrganization(Conflict):
+    """The organization of the bootstrap API key cannot go."""
+
+    code = "default_organization"
+    default_detail = "The organization of the platform's own API key cannot be deleted"
+
+
+async def create(session: WriteSession, body: OrganizationCreate) -> Organization:
+    """A new organization without members.
+
+    Raises:
+        SlugTaken: as it says.
+    """
+    try:
+        return await OrganizationWriter(session).create(name=body.name, slug=body.slug)
+    except IntegrityError as error:
+        raise SlugTaken from error
+
+
+async def update(
+    session: WriteSession, organization_id: UUID, body: OrganizationUpdate
+) -> Organization:
+    """Change an organization.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    organization = await OrganizationWriter(session).get(organization_id)
+    if organization is None:
+        raise NotFound("Organization not found")
+    if body.name is not None:
+        organization.name = body.name
+    return organization
+
+
+async def delete(resources: Resources, organization_id: UUID) -> None:
+    """Remove an organization: its rows, keys and memberships, and then its objects.
+
+    Raises:
+        NotFound: there is none with this id.
+        DefaultOrganization: the platform's own API key acts in it.
+    """
+    if organization_id == resources.default_organization:
+        raise DefaultOrganization
+    async with resources.database.write() as session:
+        if not await OrganizationWriter(session).delete(organization_id):
+            raise NotFound("Organization not found")
+    # After the commit: rows without objects would be broken, objects without rows are only waste.
+    for folder in _FOLDERS:
+        await resources.store.delete_prefix(f"{folder}/{organization_id.hex}")
