@@ -6,7 +6,7 @@ import json
 import random
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from rich.table import Table
 from skimage.color import deltaE_ciede2000, rgb2lab
 from tqdm import tqdm
 
+from configs.catalog import load_catalog
+from configs.settings import get_settings
 from training.pretraining import autoencoder
 from training.pretraining.judges import CLASSES, Judge, judge_picture, trained_judge
 from training.pretraining.renderer.attributes import Scene
@@ -29,12 +31,15 @@ from training.pretraining.renders import held_out_scene
 from training.pretraining.workspace import Workspace, default_work_dir
 
 _ROOT = Path(__file__).parents[2]
+_DEFAULTS = load_catalog(get_settings())["atelier-tiny"].defaults
 _BATCH = 8
 _SEED = 4711
-#: How the numbers are measured, and how the model is meant to be called.
-STEPS = 20
-GUIDANCE = 3.0
-IMAGE_GUIDANCE = 1.5
+#: Called as the platform calls it by default.
+CALL: Final = {
+    "num_inference_steps": _DEFAULTS.steps,
+    "guidance_scale": _DEFAULTS.guidance_scale,
+    "image_guidance_scale": _DEFAULTS.image_guidance_scale,
+}
 TARGETS = {"garment": 0.75, "colour": 0.75, "background": 0.90}
 TARGET_DELTA_E = 15.0
 
@@ -54,10 +59,8 @@ def generate(
         pictures += pipeline(
             chosen,
             image=products[start : start + _BATCH],
-            num_inference_steps=STEPS,
-            guidance_scale=GUIDANCE,
-            image_guidance_scale=IMAGE_GUIDANCE,
             generator=generators,
+            **CALL,
         ).images
     return pictures
 
@@ -185,11 +188,7 @@ def main(  # noqa: PLR0917 - typer turns each parameter into an option
     )
     pipeline.set_progress_bar_config(disable=True)
     result = {
-        "call": {
-            "num_inference_steps": STEPS,
-            "guidance_scale": GUIDANCE,
-            "image_guidance_scale": IMAGE_GUIDANCE,
-        },
+        "call": CALL,
         "judge_accuracy_on_held_out_renders": accuracy,
         **_measure(pipeline, judge, count, seed),
     }

@@ -10,8 +10,10 @@ from PIL import Image
 from pydantic import ValidationError
 
 from training.pretraining import autoencoder, denoiser, latents, text
-from training.pretraining.config import PretrainingConfig
+from training.pretraining.config import OptimizerConfig, PretrainingConfig
+from training.pretraining.continuation import start_from
 from training.pretraining.export import export
+from training.pretraining.optimization import learning_rate
 from training.pretraining.renders import draw_all, load_renders
 from training.pretraining.workspace import Workspace, load_state, read_log
 
@@ -45,6 +47,7 @@ def trained(tmp_path_factory):
 
 
 def copy_of(workspace: Workspace, tmp_path: Path, *names: str) -> Workspace:
+    tmp_path.mkdir(exist_ok=True)
     for name in names:
         (tmp_path / name).symlink_to(workspace.root / name)
     return Workspace(tmp_path)
@@ -133,6 +136,32 @@ def test_the_export_loads_as_a_plain_pipeline_and_draws(trained, tmp_path):
     assert image.size == (128, 192)
     assert np.isfinite(np.asarray(image, dtype=float)).all()
     assert [record["step"] for record in read_log(folder / "log.jsonl", "denoiser")] == [0, 1, 2, 3]
+
+
+def test_training_goes_on_from_an_exported_model(trained, tmp_path):
+    config, workspace = trained
+    folder = tmp_path / "model"
+    export(config, workspace, folder)
+    longer = config.model_dump()
+    longer["denoiser"]["steps"] = 6
+    config = PretrainingConfig.model_validate(longer)
+    other = copy_of(workspace, tmp_path / "other", "renders")
+    start_from(folder, 4, config, other)
+    exported = denoiser.load(PretrainingConfig.model_validate(toy()), workspace).unet.half()
+    taken = load_state(other.denoiser)
+    assert_same({k: v.float() for k, v in exported.state_dict().items()}, taken["modules"][0])
+    latents.encode_all(config, other)
+    denoiser.train(config, other)
+    assert [record["step"] for record in read_log(other.log, "denoiser")] == list(range(6))
+    assert load_state(other.denoiser)["step"] == 6
+    with pytest.raises(FileExistsError, match="go on without"):
+        start_from(folder, 4, config, other)
+
+
+def test_the_optimizer_warms_up_where_it_begins():
+    recipe = OptimizerConfig(learning_rate=1.0, warmup=10, decay=0.5, clip=1, ema=0)
+    rates = [learning_rate(recipe, step, 100, first_step=20) for step in (20, 24, 40, 75, 99)]
+    assert rates == pytest.approx([0.1, 0.5, 1.0, 0.5, 0.02])
 
 
 def test_a_recipe_with_an_unknown_key_is_refused():
