@@ -24,10 +24,12 @@ from deployments.families.base import Family, PromptEmbeds
 from deployments.generation.admission import check
 from deployments.generation.batching import compatibility
 from deployments.generation.contracts import Emit, ShouldStop
-from deployments.generation.invariance import CachedEncoder, DenoiserRows, make_rows_independent
+from deployments.generation.invariance import CachedEncoder, make_rows_independent
+from deployments.generation.lanes import Lanes
 from deployments.generation.loras import LoraAdapters
 from deployments.generation.pictures import as_condition, as_pixels
 from deployments.generation.previews import LatentProjection
+from deployments.generation.rows import DenoiserRows
 from deployments.registry import FAMILIES
 
 
@@ -96,6 +98,7 @@ class GenerationEngine:
         denoiser.to(memory_format=torch.channels_last)
         vae.to(memory_format=torch.channels_last)
         self._projection = LatentProjection.fit(vae)
+        self._lanes = Lanes(enabled=self._on_cpu)
         CachedEncoder(vae)
         self._rows = DenoiserRows(denoiser, minimum=2 if self._on_cpu else 1)
         self._fix_blocks()
@@ -171,7 +174,15 @@ class GenerationEngine:
             size = (head.width, head.height)
             pictures = [as_condition(r.image, *size, self.family.fit) for r in call.requests]
             arguments["image"] = torch.cat([pictures[owner] for owner in call.owners])
+            self._encode_ahead(head, pictures)
         return arguments | self.family.arguments(head)
+
+    def _encode_ahead(self, head: GenerationRequest, pictures: list[torch.Tensor]) -> None:
+        """Encode with all threads, as for a lone picture; the lanes find the result remembered."""
+        vae = self.family.vae
+        for picture in pictures:
+            scaled = self.family.pipeline_for(head).image_processor.preprocess(picture)
+            vae.encode(scaled.to(vae.device, vae.dtype))
 
     def _embeds(self, request: GenerationRequest, *, negative: bool) -> PromptEmbeds:
         text = request.negative_prompt if negative else request.prompt
@@ -188,36 +199,46 @@ class GenerationEngine:
         self._rows.groups = self.family.pipeline_rows_per_image(head)
         self._rows.needed = self.family.rows_per_image(head)
 
+        images = self._lanes.divide(len(call.owners), self._rows.needed)
+        parts = [
+            {key: _rows_of(value, part, len(call.owners)) for key, value in arguments.items()}
+            | self._watched(call, part)
+            for part in images
+        ]
+        return self._lanes.run(self.family.pipeline_for(head), parts)
+
+    def _watched(self, call: _Call, images: range) -> dict[str, Any]:
+        """Arguments that have a pipeline call report on its images after every step."""
+
         def after_step(
             pipeline: Any, step: int, timestep: object, tensors: dict[str, Any]
         ) -> dict[str, Any]:
             del timestep
             call.steps = int(pipeline.num_timesteps)
-            self._report(call, step + 1, tensors["latents"])
+            self._report(call, images, step + 1, tensors["latents"])
             return {}
 
-        pipeline = self.family.pipeline_for(head)
-        output = pipeline(
-            **arguments,
-            output_type="latent",
-            return_dict=False,
-            callback_on_step_end=after_step,
-            callback_on_step_end_tensor_inputs=["latents"],
-        )
-        latents: torch.Tensor = output[0]
-        return latents
+        return {
+            "callback_on_step_end": after_step,
+            "callback_on_step_end_tensor_inputs": ["latents"],
+        }
 
-    def _report(self, call: _Call, step: int, latents: torch.Tensor) -> None:
+    def _report(self, call: _Call, images: range, step: int, latents: torch.Tensor) -> None:
         unpacked: torch.Tensor | None = None
         for index in call.live():
-            call.emit(index, Progress(step / call.steps, step, call.steps))
+            own = call.images_of(index)
+            # A request whose images are in two lanes hears of its first one's steps.
+            if own[0] in images:
+                call.emit(index, Progress(step / call.steps, step, call.steps))
             every = call.requests[index].preview_every
             if not every or step % every or step == call.steps:
                 continue
             if unpacked is None:
                 unpacked = self.family.unpack_latents(latents, call.requests[0])
-            for position, image in enumerate(call.images_of(index)):
-                call.emit(index, Preview(position, self._projection(unpacked[image])))
+            for position, image in enumerate(own):
+                if image in images:
+                    latent = unpacked[images.index(image)]
+                    call.emit(index, Preview(position, self._projection(latent)))
 
     def _finish(self, call: _Call, latents: torch.Tensor) -> None:
         started = time.perf_counter()
@@ -266,6 +287,13 @@ def choose_device(entry: ModelEntry, device: str) -> torch.device:
     if entry.requires_gpu and chosen == "cpu":
         raise ModelUnavailable(f"model {entry.name!r} needs a GPU")
     return torch.device(chosen)
+
+
+def _rows_of(value: Any, images: range, count: int) -> Any:
+    """Some images' part of an argument that has one row, or item, for each of ``count``."""
+    if isinstance(value, torch.Tensor | list) and len(value) == count:
+        return value[images.start : images.stop]
+    return value
 
 
 def _as_deployment_error(error: Exception) -> DeploymentError:

@@ -8,6 +8,7 @@ import torch
 
 from deployments.contracts import Preview, Progress, Result
 from deployments.errors import InferenceFailed, InvalidInput, ModelUnavailable, OutOfMemory
+from deployments.generation import lanes
 from deployments.generation.engine import GenerationEngine
 from tests.factories.checkpoints import BUILDERS, tiny_entry
 
@@ -53,6 +54,39 @@ def test_the_picture_and_the_prompt_matter(family, engine, make_request, picture
     base, other_prompt, other_picture = (events[-1].images[0] for events in results)
     assert np.any(base != other_prompt)
     assert np.any(base != other_picture)
+
+
+@pytest.mark.usefixtures("two_threads")
+@EACH_FAMILY
+@WITH_PICTURE
+def test_lanes_do_not_show_in_the_pixels_nor_in_the_events(
+    family, with_picture, engine, make_request, picture, run, monkeypatch
+):
+    image = picture if with_picture else None
+    request = make_request(family, seeds=(1, 2, 3), image=image, preview_every=1)
+    [[*_, alone]] = run(engine(family), replace(request, seeds=(3,)))
+    monkeypatch.setattr(lanes, "ROWS_PER_LANE", 1)
+    # Four images in two lanes: the first request's last one is in the second lane.
+    events, _ = run(engine(family), request, replace(request, prompt="green", seeds=(4,)))
+    result = events[-1]
+    np.testing.assert_array_equal(result.images[2], alone.images[0])
+    steps = [event.step for event in events if isinstance(event, Progress)]
+    assert steps == list(range(1, steps[-1] + 1))
+    previews = [event.index for event in events if isinstance(event, Preview)]
+    assert sorted(previews) == sorted([0, 1, 2] * (steps[-1] - 1))
+
+
+@pytest.mark.parametrize(("family", "rows"), [("sd-instruct", {8}), ("sd", {4}), ("sdxl", {8})])
+def test_what_rows_have_in_common_is_computed_once(
+    family, rows, engine, make_request, picture, run
+):
+    """Of 3 rows an image, or 2; SDXL's rows differ by what its time embedding holds."""
+    seen = set()
+    layer = engine(family).family.denoiser.conv_in
+    hook = layer.register_forward_pre_hook(lambda _, args: seen.add(len(args[0])))
+    run(engine(family), make_request(family, seeds=(1, 2, 3, 4), image=picture))
+    hook.remove()
+    assert seen == rows
 
 
 @pytest.mark.usefixtures("two_threads")

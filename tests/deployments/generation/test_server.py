@@ -239,8 +239,10 @@ async def test_a_hung_model_fails_the_health_check_and_the_loop_stays_live(
     assert (await server.status()).running
     paced.gate.set()
     await task
+    # The stream may end a moment before the worker's thread has put the call away.
+    while (await server.status()).running:
+        await asyncio.sleep(0.01)
     server.check_health()
-    assert not (await server.status()).running
 
 
 async def test_models_are_loaded_ahead_and_the_oldest_gives_way(serve_with, paced, make_request):
