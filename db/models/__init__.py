@@ -1,29 +1,90 @@
 """The tables, one file per aggregate. Importing this package registers them all."""
 
 from db.models.base import Base
+from db.models.brand import Brand
 from db.models.event import Event, EventCursor, EventKind
+from db.models.generation import (
+    Generation,
+    GenerationStep,
+    GenerationType,
+    Prediction,
+    PredictionStatus,
+    StepKind,
+)
 from db.models.idempotency_key import IdempotencyKey
 from db.models.lane import Lane, QueueClock
+from db.models.media import Media
 from db.models.organization import ApiKey, Organization
+from db.models.preset import (
+    BackgroundPreset,
+    BackgroundType,
+    Framing,
+    ResolutionPreset,
+    ShotType,
+    View,
+)
+from db.models.product import Product, ProductFamily, ProductImage, ProductImageType
+from db.models.shooting import FileFormat, Look, LookProduct, Shooting, ShootingPhase
+from db.models.shot import Shot, ShotComment, ShotRevision, ShotStatus
+from db.models.style import Guideline, GuidelineRule, Style
+from db.models.subject import AgeClass, Subject, SubjectImage, SubjectKind
+from db.models.subscription import CreditEntry, CreditReason, Subscription
 from db.models.task import Task, TaskStatus
 from db.models.user import Invitation, LoginFailure, LoginSession, Membership, Role, User
 
 __all__ = [
+    "AgeClass",
     "ApiKey",
+    "BackgroundPreset",
+    "BackgroundType",
     "Base",
+    "Brand",
+    "CreditEntry",
+    "CreditReason",
     "Event",
     "EventCursor",
     "EventKind",
+    "FileFormat",
+    "Framing",
+    "Generation",
+    "GenerationStep",
+    "GenerationType",
+    "Guideline",
+    "GuidelineRule",
     "IdempotencyKey",
     "Invitation",
     "Lane",
     "LoginFailure",
     "LoginSession",
+    "Look",
+    "LookProduct",
+    "Media",
     "Membership",
     "Organization",
+    "Prediction",
+    "PredictionStatus",
+    "Product",
+    "ProductFamily",
+    "ProductImage",
+    "ProductImageType",
     "QueueClock",
+    "ResolutionPreset",
     "Role",
+    "Shooting",
+    "ShootingPhase",
+    "Shot",
+    "ShotComment",
+    "ShotRevision",
+    "ShotStatus",
+    "ShotType",
+    "StepKind",
+    "Style",
+    "Subject",
+    "SubjectImage",
+    "SubjectKind",
+    "Subscription",
     "Task",
     "TaskStatus",
     "User",
+    "View",
 ]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from sqlalchemy import DateTime, Enum, ForeignKey, MetaData, Text, Uuid, func
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from db.ids import uuid7
@@ -31,6 +31,7 @@ class Base(DeclarativeBase):
         datetime: DateTime(timezone=True),
         UUID: Uuid,
         dict[str, Any]: JSONB,
+        list[str]: ARRAY(Text),
         list[dict[str, Any]]: JSONB,
     }
 
@@ -38,6 +39,12 @@ class Base(DeclarativeBase):
 UuidKey = Annotated[UUID, mapped_column(primary_key=True, default=uuid7)]
 OrganizationKey = Annotated[UUID, mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))]
 CreatedAt = Annotated[datetime, mapped_column(server_default=func.now())]
+# Of a resource that may be changed: its version, for ETag and If-Match. The clock of the statement,
+# not of the transaction: two changes in one are two versions.
+UpdatedAt = Annotated[
+    datetime,
+    mapped_column(server_default=func.now(), onupdate=func.clock_timestamp()),
+]
 
 
 def text_enum(values: type[StrEnum], name: str) -> Enum:

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from configs.settings import Settings
 from serve_app.backend.api_keys.endpoints import router as api_keys
+from serve_app.backend.brands.endpoints import router as brands
 from serve_app.backend.generation_models.endpoints import router as generation_models
 from serve_app.backend.invitations.endpoints import router as invitations
 from serve_app.backend.login.endpoints import router as login
@@ -30,6 +31,8 @@ def create_backend_api(settings: Settings) -> FastAPI:
     api.include_router(invitations)
     # /api-keys
     api.include_router(api_keys)
+    # /brands
+    api.include_router(brands)
     # /generation-models
     api.include_router(generation_models)
     return api

@@ -11,6 +11,7 @@ from configs.settings import Settings
 from serve_app.core.errors import install_error_handlers
 from serve_app.core.limits import BodyLimit
 from serve_app.core.outages import install_outage_handlers
+from serve_app.core.versions import install_version_handler
 
 # Around an upload's bytes: the multipart boundaries and headers.
 _MULTIPART_BYTES = 64 * 1024
@@ -27,6 +28,7 @@ def create_api(title: str, description: str, settings: Settings) -> FastAPI:
     )
     install_error_handlers(api)
     install_outage_handlers(api)
+    install_version_handler(api)
     limit = settings.media.max_upload_bytes + _MULTIPART_BYTES
     api.add_middleware(BodyLimit, max_form_bytes=limit)
     return api

@@ -18,6 +18,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from db.models import Role, User
 from db.repositories.api_keys import ApiKeyWriter
+from db.repositories.scope import OrganizationScope
 from db.repositories.users import UserRepository
 from serve_app.core.dependencies import RequestResources
 from serve_app.core.errors import BadRequest, Forbidden, NotFound, Unauthorized
@@ -225,3 +226,10 @@ async def _optional_principal(
 LoggedIn = Annotated[Login, Depends(_login)]
 Caller = Annotated[Principal, Depends(_principal)]
 OptionalCaller = Annotated[Principal | None, Depends(_optional_principal)]
+
+
+async def _scope(caller: Caller) -> OrganizationScope:
+    return OrganizationScope(caller.organization_id)
+
+
+Scope = Annotated[OrganizationScope, Depends(_scope)]

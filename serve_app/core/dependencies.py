@@ -6,7 +6,8 @@ which takes longer than all else that a small request needs.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -61,3 +62,15 @@ async def _base_url(own_urls: OwnUrls) -> str:
 
 
 BaseUrl = Annotated[str, Depends(_base_url)]
+
+
+# Turns a path in storage into a URL that anyone may fetch for a while.
+Sign = Callable[[str], Awaitable[str]]
+
+
+async def _sign(resources: RequestResources, base_url: BaseUrl) -> Sign:
+    seconds = resources.settings.media.url_seconds
+    return partial(resources.store.sign, expires_in=seconds, base_url=base_url)
+
+
+Signing = Annotated[Sign, Depends(_sign)]

@@ -7,9 +7,10 @@ another body it is a conflict. The answer is kept in the transaction that create
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
 
-from fastapi import Depends, Header, Request, Response
+from fastapi import Depends, Header, Request, Response, status
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
@@ -19,6 +20,8 @@ from db.session import Database, WriteSession
 from serve_app.core.auth import Caller
 from serve_app.core.dependencies import RequestResources
 from serve_app.core.errors import Conflict
+
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
 KeyHeader = Annotated[
     str | None,
@@ -92,6 +95,16 @@ class Once:
         if self._key is not None:
             keys = IdempotencyRepository(session, self._scope)
             await keys.store(self._key, status_code, answer.model_dump(mode="json"))
+
+    async def create(
+        self, session: WriteSession, make: Callable[[], Awaitable[AnswerT]]
+    ) -> AnswerT | Response:
+        """Make the resource, or give the answer of the request that made it."""
+        if (twin := await self.begin(session)) is not None:
+            return twin
+        answer = await make()
+        await self.keep(session, answer, status.HTTP_201_CREATED)
+        return answer
 
 
 async def _once(

@@ -64,6 +64,12 @@ PERMISSIONS: Final[Mapping[str, Least]] = {
     "list_api_keys": Least.ADMIN,
     "create_api_key": Least.ADMIN,
     "revoke_api_key": Least.ADMIN,
+    # brands,
+    "list_brands": Least.VIEWER,
+    "create_brand": Least.EDITOR,
+    "get_brand": Least.VIEWER,
+    "update_brand": Least.EDITOR,
+    "delete_brand": Least.EDITOR,
     # and generation models.
     "list_generation_models": Least.PUBLIC,
     "get_generation_model": Least.PUBLIC,

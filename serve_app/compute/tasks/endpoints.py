@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Response, status
@@ -16,9 +15,9 @@ from db.repositories.tasks import TaskRepository
 from db.session import WriteSession
 from serve_app.compute.tasks.configs import GenerationCreate, GenerationTaskCreate, TaskCreate
 from serve_app.compute.tasks.schemas import GenerationRead, Status, TaskList, TaskRead, TaskType
-from serve_app.compute.tasks.service import Loc, Sign, Submission, read_generation, read_task
-from serve_app.core.auth import Caller
-from serve_app.core.dependencies import BaseUrl, OwnUrls, Reading, RequestResources, Writing
+from serve_app.compute.tasks.service import Loc, Submission, read_generation, read_task
+from serve_app.core.auth import Caller, Scope
+from serve_app.core.dependencies import OwnUrls, Reading, RequestResources, Sign, Signing, Writing
 from serve_app.core.errors import NotFound
 from serve_app.core.idempotency import Idempotency, Once
 from serve_app.core.intake import Intake
@@ -38,21 +37,10 @@ TaskId = Annotated[
 ]
 
 
-async def _scope(caller: Caller) -> OrganizationScope:
-    return OrganizationScope(caller.organization_id)
-
-
-async def _sign(resources: RequestResources, base_url: BaseUrl) -> Sign:
-    seconds = resources.settings.media.url_seconds
-    return partial(resources.store.sign, expires_in=seconds, base_url=base_url)
-
-
 async def _intake(resources: RequestResources, caller: Caller, own_urls: OwnUrls) -> Intake:
     return Intake(resources, caller.organization_id, own_urls)
 
 
-Scope = Annotated[OrganizationScope, Depends(_scope)]
-Signing = Annotated[Sign, Depends(_sign)]
 Pictures = Annotated[Intake, Depends(_intake)]
 
 

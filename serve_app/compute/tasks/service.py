@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from serve_app.compute.tasks.configs import (
     UpscaleConfig,
 )
 from serve_app.compute.tasks.schemas import GenerationRead, OutputImage, TaskOutput, TaskRead
+from serve_app.core.dependencies import Sign
 from serve_app.core.errors import InvalidInput, UnprocessableField
 from serve_app.core.intake import Intake, StoredImage
 from serve_app.core.resources import Resources
@@ -26,8 +26,6 @@ MAX_ATTEMPTS = 8
 
 ProcessingConfig = UpscaleConfig | RemoveBackgroundConfig
 Loc = tuple[str | int, ...]
-# Turns a path in storage into a URL that anyone may fetch for a while.
-Sign = Callable[[str], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)

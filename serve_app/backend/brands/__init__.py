@@ -1,0 +1,1 @@
+"""Brands: whose products are photographed."""
