@@ -118,7 +118,7 @@ class ScopedRepository(Generic[RowT]):
             if column is None:
                 raise UnknownSort(f"sort by {', '.join(self.sorts)}, with - before it to reverse")
             if isinstance(column.type, Text):
-                column = func.lower(column)  # noqa: PLW2901 - as people sort
+                column = func.lower(column)
             columns.append(column.desc() if name.startswith("-") else column.asc())
         # Ids are in the order of creation, and unique: pages never overlap.
         return [*columns, self.model.id.desc()]
