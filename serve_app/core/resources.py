@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from configs.catalog import Catalog, load_catalog
+from configs.presets import load_presets
 from configs.settings import Settings, SettingsError
 from db.migrate import is_current, upgrade
 from db.models import Role
 from db.repositories.organizations import OrganizationWriter
+from db.repositories.presets import sync_standard
 from db.repositories.users import UserWriter
 from db.session import Database, WriteSession
 from serve_app.core.addresses import Resolver, resolve
@@ -66,6 +68,7 @@ async def open_resources(
         async with database.write() as session:
             organization = await OrganizationWriter(session).ensure_default()
             await _ensure_superuser(settings, session, organization.id)
+            await sync_standard(session, load_presets())
         yield Resources(
             settings=settings,
             catalog=load_catalog(settings),
