@@ -5,6 +5,7 @@ from db.models.brand import Brand
 from db.models.event import Event, EventCursor, EventKind
 from db.models.generation import (
     Generation,
+    GenerationInput,
     GenerationStep,
     GenerationType,
     Prediction,
@@ -47,6 +48,7 @@ __all__ = [
     "FileFormat",
     "Framing",
     "Generation",
+    "GenerationInput",
     "GenerationStep",
     "GenerationType",
     "Guideline",

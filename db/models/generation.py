@@ -74,6 +74,8 @@ class Generation(Base):
     attempt: Mapped[int] = mapped_column(server_default=text("1"))
     # Everything else that its tasks are made of: see `serve_app/backend/generations/recipe.py`.
     recipe: Mapped[dict[str, Any]]
+    # The accepted images on their way through its steps: as in a task's output, with ``scores``.
+    images: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'::jsonb"))
     reproduces_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("generations.id", ondelete="SET NULL")
     )
@@ -88,6 +90,19 @@ class Generation(Base):
     predictions: Mapped[list[Prediction]] = relationship(
         lazy="raise", order_by="Prediction.index", viewonly=True
     )
+
+
+class GenerationInput(Base):
+    """A picture that a generation is made from; it is kept for as long as the generation is."""
+
+    __tablename__ = "generation_inputs"
+    __table_args__ = (Index(None, "media_id"), Index(None, "organization_id"))
+
+    generation_id: Mapped[UUID] = mapped_column(
+        ForeignKey("generations.id", ondelete="CASCADE"), primary_key=True
+    )
+    media_id: Mapped[UUID] = mapped_column(ForeignKey("media.id"), primary_key=True)
+    organization_id: Mapped[OrganizationKey]
 
 
 class GenerationStep(Base):

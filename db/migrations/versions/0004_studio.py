@@ -36,6 +36,7 @@ _TABLES = (
     "shot_comments",
     "shot_revisions",
     "credit_entries",
+    "generation_inputs",
     "generation_steps",
     "predictions",
 )
@@ -70,6 +71,7 @@ def upgrade() -> None:
     _create_shot_comments()
     _create_shot_revisions()
     _create_credit_entries()
+    _create_generation_inputs()
     _create_generation_steps()
     _create_predictions()
     _refer_back()
@@ -675,6 +677,12 @@ def _create_generations() -> None:
         sa.Column("min_confidence_score", sa.REAL(), nullable=True),
         sa.Column("attempt", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column("recipe", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "images",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'[]'::jsonb"),
+            nullable=False,
+        ),
         _uuid("reproduces_id", nullable=True),
         sa.Column("credits_charged", sa.Integer(), server_default=sa.text("0"), nullable=False),
         _text("error", nullable=True),
@@ -820,6 +828,22 @@ def _create_credit_entries() -> None:
         ["organization_id", sa.literal_column("id DESC")],
         unique=False,
     )
+
+
+def _create_generation_inputs() -> None:
+    op.create_table(
+        "generation_inputs",
+        _uuid("generation_id"),
+        _uuid("media_id"),
+        _uuid("organization_id"),
+        _refers("generation_inputs", "generation_id", "generations", "CASCADE"),
+        _refers("generation_inputs", "media_id", "media"),
+        _refers("generation_inputs", "organization_id", "organizations", "CASCADE"),
+        sa.PrimaryKeyConstraint("generation_id", "media_id", name=op.f("pk_generation_inputs")),
+    )
+    for column in ("media_id", "organization_id"):
+        name = op.f(f"ix_generation_inputs_{column}")
+        op.create_index(name, "generation_inputs", [column])
 
 
 def _create_generation_steps() -> None:

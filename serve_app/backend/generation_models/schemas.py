@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from configs.catalog import Defaults, Limits, Mode
 
@@ -13,6 +13,13 @@ class GenerationModelRead(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     name: str = Field(examples=["atelier-tiny"])
+
+    @computed_field(description="What `model_id` of a generation names: the name.")  # type: ignore[prop-decorator]
+    @property
+    def id(self) -> str:
+        """The same as the name."""
+        return self.name
+
     title: str
     description: str
     license: str

@@ -6,9 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from serve_app.core.orders import MAX_SEED
 from serve_app.core.text import refuse_nul
-
-MAX_SEED = 2**32 - 1
 
 OutputFormat = Literal["jpeg", "png", "webp"]
 Priority = Annotated[

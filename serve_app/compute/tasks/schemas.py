@@ -27,6 +27,9 @@ class TaskOutput(BaseModel):
     """What a completed task made."""
 
     images: list[OutputImage]
+    scores: list[dict[str, float]] | None = Field(
+        None, description="Of an evaluation: what each picture scored, 0 to 1."
+    )
 
 
 class TaskRead(BaseModel):

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from configs.catalog import Limits, ModelEntry
 from db.models import Task
 from db.repositories.queue import NewTask
 from serve_app.compute.tasks.configs import (
-    MAX_SEED,
     GenerationConfig,
     RemoveBackgroundConfig,
     UpscaleConfig,
 )
 from serve_app.compute.tasks.schemas import GenerationRead, OutputImage, TaskOutput, TaskRead
+from serve_app.core import orders
 from serve_app.core.dependencies import Sign
 from serve_app.core.errors import InvalidInput, UnprocessableField
 from serve_app.core.intake import Intake, StoredImage
 from serve_app.core.resources import Resources
-
-# Runners lost in mid-task, and failures of every other kind, in all.
-MAX_ATTEMPTS = 8
 
 ProcessingConfig = UpscaleConfig | RemoveBackgroundConfig
 Loc = tuple[str | int, ...]
@@ -45,36 +40,15 @@ class Submission:
         Raises:
             UnprocessableField: a value is beyond the model's limits, or the picture is unusable.
         """
-        entry = self._model(config.model)
-        defaults = entry.defaults
-        settled: dict[str, Any] = {
-            "model": entry.name,
-            "prompt": config.prompt,
-            "negative_prompt": _or(config.negative_prompt, defaults.negative_prompt),
-            "num_outputs": config.num_outputs,
-            "steps": _or(config.steps, defaults.steps),
-            "guidance_scale": _or(config.guidance_scale, defaults.guidance_scale),
-            "image_guidance_scale": _or(config.image_guidance_scale, defaults.image_guidance_scale),
-            "strength": _or(config.strength, defaults.strength),
-            "width": _or(config.width, defaults.width),
-            "height": _or(config.height, defaults.height),
-            "seed": _or(config.seed, secrets.randbelow(MAX_SEED + 1)),
-            "output_format": config.output_format,
-            "loras": [lora.model_dump() for lora in config.loras],
-        }
-        self._check_limits(entry.limits, settled)
-        self._check_mode(entry, has_image=config.input_image_url is not None)
+        entry = orders.choose_model(self.resources, config.model, self._refuse)
+        wanted = config.model_dump(exclude={"model", "input_image_url"})
+        settled = orders.settle_generation(entry, wanted, self._refuse)
+        has_image = config.input_image_url is not None
+        orders.check_mode(entry, self._refuse, has_image=has_image)
+        image = None
         if config.input_image_url is not None:
-            source = await self._picture(config.input_image_url, "input_image_url")
-            settled |= _reference("input_image", source)
-        return NewTask(
-            type="generation",
-            queue="generation",
-            config=settled,
-            priority=priority,
-            max_attempts=MAX_ATTEMPTS,
-            cost=float(config.num_outputs),
-        )
+            image = await self._picture(config.input_image_url, "input_image_url")
+        return orders.generation(settled, _reference(image), priority=priority)
 
     async def processing(self, config: ProcessingConfig, priority: int) -> NewTask:
         """The task of a processing operation, with its picture stored.
@@ -85,53 +59,10 @@ class Submission:
         source = await self._picture(config.image_url, "image_url")
         if isinstance(config, UpscaleConfig):
             self._check_result_size(source, config.scale)
-        return NewTask(
-            type="processing",
-            queue={"upscale": "upscaling", "remove-background": "background_removal"}[
-                config.operation
-            ],
-            config=config.model_dump(exclude={"image_url"}) | _reference("image", source),
-            priority=priority,
-            max_attempts=MAX_ATTEMPTS,
+        image = {"image": orders.ImageReference(source.path, source.info.sha256).as_dict()}
+        return orders.processing(
+            config.model_dump(exclude={"image_url"}) | image, priority=priority
         )
-
-    def _model(self, name: str | None) -> ModelEntry:
-        catalog = self.resources.catalog
-        known = {entry.name for entry in catalog.available(gpu=self.resources.gpu)}
-        try:
-            entry = catalog.resolve(name)
-        except KeyError:
-            raise self._refuse("model", f"unknown model; known are {sorted(known)}") from None
-        if entry.name not in known:
-            raise self._refuse("model", f"{entry.name} needs a GPU, and there is none here")
-        return entry
-
-    def _check_limits(self, limits: Limits, settled: dict[str, Any]) -> None:
-        prompt_limit = limits.max_prompt_characters
-        for field in ("prompt", "negative_prompt"):
-            if len(settled[field]) > prompt_limit:
-                raise self._refuse(field, f"at most {prompt_limit} characters for this model")
-        for field, maximum in (("num_outputs", limits.max_outputs), ("steps", limits.max_steps)):
-            if settled[field] > maximum:
-                raise self._refuse(field, f"at most {maximum} for this model")
-        for field, maximum in (("width", limits.max_width), ("height", limits.max_height)):
-            side = settled[field]
-            if not limits.min_side <= side <= maximum or side % limits.multiple_of:
-                raise self._refuse(
-                    field,
-                    f"must be a multiple of {limits.multiple_of} from {limits.min_side} "
-                    f"to {maximum} for this model",
-                )
-        if len(settled["loras"]) > limits.max_loras:
-            raise self._refuse("loras", f"at most {limits.max_loras} for this model")
-        if settled["loras"]:
-            raise self._refuse("loras", f"there is no LoRA named {settled['loras'][0]['name']!r}")
-
-    def _check_mode(self, entry: ModelEntry, *, has_image: bool) -> None:
-        wanted = {"image-to-image", "instruction"} if has_image else {"text-to-image"}
-        if wanted.isdisjoint(entry.modes):
-            what = "takes no picture" if has_image else "needs a picture"
-            raise self._refuse("input_image_url", f"the model {entry.name} {what}")
 
     def _check_result_size(self, source: StoredImage, scale: int) -> None:
         limit = self.resources.settings.media.max_output_pixels
@@ -148,12 +79,10 @@ class Submission:
         return UnprocessableField(f"{field}: {reason}", (*self.loc, field))
 
 
-def _or(value: Any, default: Any) -> Any:
-    return default if value is None else value
-
-
-def _reference(field: str, source: StoredImage) -> dict[str, Any]:
-    return {field: {"path": source.path, "sha256": source.info.sha256}}
+def _reference(source: StoredImage | None) -> orders.ImageReference | None:
+    if source is None:
+        return None
+    return orders.ImageReference(source.path, source.info.sha256)
 
 
 async def read_task(task: Task, sign: Sign) -> TaskRead:
@@ -178,7 +107,7 @@ async def _fields(task: Task, sign: Sign) -> dict[str, Any]:
             OutputImage(url=await sign(image["path"]), **_without_path(image))
             for image in task.output["images"]
         ]
-        output = TaskOutput(images=images)
+        output = TaskOutput(images=images, scores=task.output.get("scores"))
     return {name: getattr(task, name) for name in names} | {"output": output}
 
 

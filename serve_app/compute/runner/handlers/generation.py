@@ -7,7 +7,7 @@ from typing import Any
 
 from deployments.contracts import GenerationRequest
 from serve_app.compute.runner.handlers.base import Work
-from serve_app.compute.tasks.configs import MAX_SEED
+from serve_app.core.orders import MAX_SEED
 
 _RECIPE_FIELDS = (
     "model",

@@ -1,32 +1,111 @@
-"""Tasks of type ``processing``: one picture in, one picture out."""
+"""Tasks of type ``processing``: operations on pictures."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from deployments.contracts import RemoveBackgroundRequest, UpscaleRequest
+import numpy as np
+from PIL import Image, ImageOps
+
+from deployments.contracts import (
+    Pixels,
+    RemoveBackgroundRequest,
+    Result,
+    UpscaleRequest,
+)
 from serve_app.compute.runner.handlers.base import Work
 
 
 class ProcessingHandler:
-    """Sends a picture to the deployment of its operation."""
+    """Sends pictures to the deployment of an operation."""
 
     async def run(self, work: Work) -> dict[str, Any]:
         """Process, embed the recipe, store; see `Handler.run`."""
-        config = work.task.config
-        pixels = await work.load(config["image"])
-        request: UpscaleRequest | RemoveBackgroundRequest
-        if config["operation"] == "upscale":
-            request = UpscaleRequest(work.task.id, pixels, config["scale"])
-        else:
-            request = RemoveBackgroundRequest(work.task.id, pixels)
-        result = await work.infer(request)
-        recipe = {
-            "operation": config["operation"],
-            "scale": config.get("scale"),
-            "task_id": work.task.id,
-            "input_image_sha256": config["image"]["sha256"],
-            "made_with": result.info,
-        }
-        (image,) = result.images
-        return {"images": [await work.store(0, image, config["output_format"], recipe)]}
+        return await _OPERATIONS[work.task.config["operation"]](work)
+
+
+async def _upscale(work: Work) -> dict[str, Any]:
+    config = work.task.config
+    pixels = await work.load(config["image"])
+    result = await work.infer(UpscaleRequest(work.task.id, pixels, config["scale"]))
+    (image,) = result.images
+    if fit := config.get("fit"):
+        image = await asyncio.to_thread(_fit, image, fit["width"], fit["height"])
+    return await _stored(work, image, result)
+
+
+async def _remove_background(work: Work) -> dict[str, Any]:
+    cut_out, result = await _cut_out(work, await work.load(work.task.config["image"]))
+    return await _stored(work, cut_out, result)
+
+
+async def _replace_background(work: Work) -> dict[str, Any]:
+    config = work.task.config
+    cut_out, result = await _cut_out(work, await work.load(config["image"]))
+    background = config["background"]
+    picture = await work.load(background["image"]) if "image" in background else None
+    image = await asyncio.to_thread(_composite, cut_out, background.get("color"), picture)
+    return await _stored(work, image, result)
+
+
+async def _evaluate(work: Work) -> dict[str, Any]:
+    """Scores of each picture, in their order; nothing is stored."""
+    # Its libraries take a second to load, which no other task should wait for.
+    from serve_app.core.evaluation import PixelEvaluator  # noqa: PLC0415
+
+    evaluator = PixelEvaluator()
+    config = work.task.config
+    product = None if config["product"] is None else await work.load(config["product"])
+    scores = []
+    for number, reference in enumerate(config["images"], 1):
+        cut_out, _ = await _cut_out(work, await work.load(reference))
+        judged = await asyncio.to_thread(evaluator.score, cut_out, product)
+        scores.append(judged.as_dict())
+        work.report(number / len(config["images"]))
+    return {"images": [], "scores": scores}
+
+
+_OPERATIONS: Mapping[str, Callable[[Work], Awaitable[dict[str, Any]]]] = {
+    "upscale": _upscale,
+    "remove-background": _remove_background,
+    "replace-background": _replace_background,
+    "evaluate": _evaluate,
+}
+
+
+async def _cut_out(work: Work, pixels: Pixels) -> tuple[Pixels, Result]:
+    result = await work.infer(RemoveBackgroundRequest(work.task.id, pixels))
+    (image,) = result.images
+    return image, result
+
+
+async def _stored(work: Work, image: Pixels, result: Result) -> dict[str, Any]:
+    config = work.task.config
+    recipe = {
+        "operation": config["operation"],
+        "scale": config.get("scale"),
+        "task_id": work.task.id,
+        "input_image_sha256": config["image"]["sha256"],
+        "made_with": result.info,
+    }
+    return {"images": [await work.store(0, image, config["output_format"], recipe)]}
+
+
+def _fit(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Scale a picture to cover ``width`` x ``height``, and crop what is beyond."""
+    fitted = ImageOps.fit(Image.fromarray(pixels), (width, height), Image.Resampling.LANCZOS)
+    return np.asarray(fitted)
+
+
+def _composite(cut_out: Pixels, color: str | None, picture: Pixels | None) -> Pixels:
+    """A cut-out (H, W, 4) before a colour or a picture of any size: (H, W, 3)."""
+    size = (cut_out.shape[1], cut_out.shape[0])
+    if picture is None:
+        ground = Image.new("RGB", size, color or "#ffffff")
+    else:
+        ground = ImageOps.fit(Image.fromarray(picture), size, Image.Resampling.LANCZOS)
+    person = Image.fromarray(cut_out)
+    ground.paste(person.convert("RGB"), mask=person.getchannel("A"))
+    return np.asarray(ground)
