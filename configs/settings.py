@@ -140,6 +140,13 @@ class MailSettings(Section):
     timeout_seconds: float = Field(20.0, gt=0)
 
 
+class StudioSettings(Section):
+    """How the studio treats its organizations."""
+
+    # Tier in `configs/plans.yaml` of organizations that nobody gave another.
+    default_tier: str = "starter"
+
+
 class RaySettings(Section):
     """Ports of one local platform. Two platforms on a machine differ in ``SARTIQ_HTTP_PORT`` alone:
     every other port is derived from it unless it is set."""
@@ -190,6 +197,7 @@ class Settings(BaseSettings):
     models: ModelSettings = ModelSettings()
     accounts: AccountSettings = AccountSettings()
     mail: MailSettings = MailSettings()
+    studio: StudioSettings = StudioSettings()
     ray: RaySettings = RaySettings()
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from configs.catalog import Catalog, load_catalog
+from configs.plans import Plans, load_plans
 from configs.presets import load_presets
 from configs.settings import Settings, SettingsError
 from db.migrate import is_current, upgrade
@@ -37,6 +38,7 @@ class Resources:
 
     settings: Settings
     catalog: Catalog
+    plans: Plans
     database: Database
     store: ObjectStore
     signer: UrlSigner
@@ -72,6 +74,7 @@ async def open_resources(
         yield Resources(
             settings=settings,
             catalog=load_catalog(settings),
+            plans=load_plans(settings),
             database=database,
             store=store,
             signer=UrlSigner(settings.secret_key.get_secret_value()),

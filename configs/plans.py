@@ -1,0 +1,61 @@
+"""The tiers of subscriptions: what each gives, and how much of the platform it may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field
+
+from configs.catalog import CatalogError, Entry
+from configs.settings import Settings
+
+PLANS_FILE = Path(__file__).resolve().parent / "plans.yaml"
+
+
+class Plan(Entry):
+    """One tier; ``tasks_per_day`` is None where there is no limit."""
+
+    tier: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    title: str
+    period_days: int = Field(gt=0)
+    credits_per_period: int = Field(ge=0)
+    requests_per_minute: int = Field(gt=0)
+    concurrent_tasks: int = Field(gt=0)
+    tasks_per_day: int | None = Field(gt=0)
+
+
+class Plans(Mapping[str, Plan]):
+    """Plans by tier."""
+
+    def __init__(self, plans: Mapping[str, Plan], default: str) -> None:
+        self._plans = dict(plans)
+        self.default = self._plans[default]
+
+    def __getitem__(self, tier: str) -> Plan:
+        return self._plans[tier]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plans)
+
+    def __len__(self) -> int:
+        return len(self._plans)
+
+
+def load_plans(settings: Settings, path: Path = PLANS_FILE) -> Plans:
+    """The plans of this installation; the default is the tier of organizations without another.
+
+    Raises:
+        CatalogError: the file is wrong, or has no plan of the default tier.
+    """
+    default = settings.studio.default_tier
+    try:
+        entries: dict[str, Any] = yaml.safe_load(path.read_text())
+        plans = {tier: Plan(tier=tier, **values) for tier, values in entries.items()}
+    except (TypeError, AttributeError, ValueError) as error:
+        raise CatalogError(f"{path.name}: {error}") from error
+    if default not in plans:
+        raise CatalogError(f"{path.name}: no plan {default!r}; set SARTIQ_STUDIO_DEFAULT_TIER")
+    return Plans(plans, default)
