@@ -21,6 +21,16 @@ class EventKind(StrEnum):
     TASK_COMPLETED = "task.completed"
     TASK_FAILED = "task.failed"
     TASK_CANCELLED = "task.cancelled"
+    SHOT_APPROVED = "shot.approved"
+    SHOT_REJECTED = "shot.rejected"
+    SHOT_REVISION_REQUESTED = "shot.revision_requested"
+    SHOT_UNAPPROVED = "shot.unapproved"
+    PREDICTION_SELECTED = "prediction.selected"
+    PREDICTION_REJECTED = "prediction.rejected"
+    GENERATION_CREATED = "generation.created"
+    GENERATION_COMPLETED = "generation.completed"
+    GENERATION_FAILED = "generation.failed"
+    GENERATION_CANCELLED = "generation.cancelled"
 
 
 class Event(Base):

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from db.models.base import Base, CreatedAt, OrganizationKey, UpdatedAt, UuidKey, text_enum
 from db.models.generation import Prediction
+from db.models.preset import ShotType
 
 
 class ShotStatus(StrEnum):
@@ -54,6 +55,7 @@ class Shot(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
+    shot_type: Mapped[ShotType] = relationship(lazy="raise", viewonly=True)
     current_prediction: Mapped[Prediction | None] = relationship(
         lazy="raise", foreign_keys=[current_prediction_id], viewonly=True
     )

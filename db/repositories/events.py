@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import cast, func, select
+from sqlalchemy.dialects.postgresql import JSONB
 
-from db.models import Event, EventCursor
+from db.models import Event, EventCursor, EventKind
 from db.repositories.scope import OrganizationScope
-from db.session import ReadSession
+from db.session import ReadSession, WriteSession
 
 
 class EventRepository:
-    """Reads the log from any cursor; appending is done by the database itself."""
+    """Reads the log from any cursor. The events of tasks are appended by the database itself."""
 
     def __init__(self, session: ReadSession, scope: OrganizationScope) -> None:
         self._session = session
@@ -37,3 +39,18 @@ class EventRepository:
             )
         )
         return seq or 0
+
+
+class EventWriter(EventRepository):
+    """The log, and appending to it what is decided by people."""
+
+    def __init__(self, session: WriteSession, scope: OrganizationScope) -> None:
+        super().__init__(session, scope)
+
+    async def append(self, kind: EventKind, subject_id: str, data: Mapping[str, Any]) -> None:
+        """Add an event at the end. Let it be the last statement of the transaction: the log stays
+        locked until the commit, so that its order is that of the commits."""
+        append = func.append_event(
+            self._scope.organization_id, kind.value, subject_id, cast(dict(data), JSONB)
+        )
+        await self._session.execute(select(append))

@@ -69,6 +69,7 @@ class ScopedRepository(Generic[RowT]):
         archived: bool | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
+        where: Sequence[Any] = (),
         **equal: Any,
     ) -> Page[RowT]:
         """One page, the newest first unless ``sort`` says otherwise.
@@ -79,12 +80,13 @@ class ScopedRepository(Generic[RowT]):
             q: text in one of ``searched``, in any case of letters.
             archived: only those that are, or are not.
             created_after, created_before: when they were made; the first is included.
+            where: further conditions.
             equal: values of columns; None filters nothing, a collection is any of its members.
 
         Raises:
             UnknownSort: as it says.
         """
-        query = self._visible()
+        query = self._visible().where(*where)
         if q:
             matches = [column.icontains(q, autoescape=True) for column in self.searched]
             query = query.where(or_(*matches))

@@ -79,6 +79,11 @@ class Versions:
         return etag
 
 
+def newest(*rows: Resource) -> Resource:
+    """The row that changed last: the version of an answer that is made of all of them."""
+    return max(rows, key=lambda row: row.updated_at)
+
+
 def _version(row: Resource) -> str:
     return f"{int(row.updated_at.timestamp() * 1_000_000):x}"
 
