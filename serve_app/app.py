@@ -14,6 +14,7 @@ from configs.settings import get_settings
 from deployments.background_removal.server import BackgroundRemoval
 from deployments.generation.server import Generation
 from deployments.upscaling.server import Upscaling
+from serve_app.backend.generations.projection import GenerationProjection
 from serve_app.compute.runner.capacity import QueueSpec
 from serve_app.compute.runner.deployment import TaskRunner
 from serve_app.gateway import Gateway
@@ -25,6 +26,9 @@ MODELS: Mapping[str, Any] = {
     "upscaling": Upscaling,
     "background_removal": BackgroundRemoval,
 }
+
+# What the Backend wants done when a task of its has ended; the runner knows nothing of it.
+OBSERVERS = (GenerationProjection(),)
 
 
 class Arguments(BaseModel):
@@ -53,4 +57,4 @@ def build(args: Arguments) -> Application:
     }
     runner: Any = TaskRunner
     gateway: Any = Gateway
-    return gateway.bind(runner.bind(handles, queues))
+    return gateway.bind(runner.bind(handles, queues, OBSERVERS))

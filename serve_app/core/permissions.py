@@ -70,6 +70,13 @@ PERMISSIONS: Final[Mapping[str, Least]] = {
     "get_brand": Least.VIEWER,
     "update_brand": Least.EDITOR,
     "delete_brand": Least.EDITOR,
+    # generations,
+    "list_generations": Least.VIEWER,
+    "get_generation": Least.VIEWER,
+    "cancel_generation": Least.EDITOR,
+    "reproduce_generation": Least.EDITOR,
+    "generate_shot": Least.EDITOR,
+    "generate_shooting": Least.EDITOR,
     # and generation models.
     "list_generation_models": Least.PUBLIC,
     "get_generation_model": Least.PUBLIC,
@@ -77,7 +84,7 @@ PERMISSIONS: Final[Mapping[str, Least]] = {
     "create_task": Least.EDITOR,
     "create_generation": Least.EDITOR,
     "list_tasks": Least.VIEWER,
-    "get_generation": Least.VIEWER,
+    "get_generation_task": Least.VIEWER,
     "get_task": Least.VIEWER,
     "cancel_task": Least.EDITOR,
     # and the storage.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from uuid import uuid4
@@ -14,7 +14,7 @@ from ray.serve.handle import DeploymentHandle
 
 from configs.settings import get_settings
 from serve_app.compute.runner.capacity import QueueSpec, ReplicaWatch
-from serve_app.compute.runner.runner import Runner
+from serve_app.compute.runner.runner import Observer, Runner
 from serve_app.core.resources import open_resources
 
 logger = logging.getLogger(__name__)
@@ -27,10 +27,14 @@ class TaskRunner:
     Args:
         handles: by queue, of the deployment that does its work.
         queues: by queue, how it is served.
+        observers: are told of every task that has ended.
     """
 
     async def __init__(  # type: ignore[misc]  # Serve awaits a constructor
-        self, handles: Mapping[str, DeploymentHandle], queues: Mapping[str, QueueSpec]
+        self,
+        handles: Mapping[str, DeploymentHandle],
+        queues: Mapping[str, QueueSpec],
+        observers: Sequence[Observer] = (),
     ) -> None:
         self._stack = AsyncExitStack()
         gpu = ray.cluster_resources().get("GPU", 0) > 0
@@ -41,6 +45,7 @@ class TaskRunner:
             resources=resources,
             handles=handles,
             watch=partial(ReplicaWatch, application, queues),
+            observers=observers,
         )
         await self._runner.start()
 

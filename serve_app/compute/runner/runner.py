@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from ray.serve.handle import DeploymentHandle
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.listen import CANCEL_CHANNEL, TASKS_CHANNEL, Notification
 from db.repositories.queue import ClaimedTask, TaskQueue
 from db.repositories.queue_monitor import QueueMonitor
+from db.session import Database, WriteSession
 from serve_app.compute.runner.capacity import ReplicaWatch
 from serve_app.compute.runner.handlers import HANDLERS, Work
 from serve_app.compute.runner.lease import Held, Leases
@@ -34,6 +35,16 @@ _BACKLOG_FRESH_SECONDS = 3.0
 _DATABASE_ERRORS = (SQLAlchemyError, OSError)
 
 
+class Observer(Protocol):
+    """Whoever made a task, and has something to do when it has ended."""
+
+    async def settled(self, session: WriteSession, task_id: str) -> None:
+        """A task has ended; the transaction is the one that says so, and commits both."""
+
+    async def catch_up(self, database: Database) -> None:
+        """See to tasks that were ended by somebody else, or whose runner was lost."""
+
+
 class Runner:
     """Works on the tasks of some queues until it is drained.
 
@@ -42,6 +53,7 @@ class Runner:
         resources: of the process.
         handles: by queue, of the deployment that does its work.
         watch: knows how much each queue's replicas can take on.
+        observers: are told of every task that has ended.
     """
 
     def __init__(
@@ -50,6 +62,7 @@ class Runner:
         resources: Resources,
         handles: Mapping[str, DeploymentHandle],
         watch: Callable[[Callable[[str], None]], ReplicaWatch],
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.runner_id = runner_id
         self._resources = resources
@@ -57,6 +70,7 @@ class Runner:
         self._handles = handles
         self._wake = {queue: asyncio.Event() for queue in handles}
         self._watch = watch(self._wake_queue)
+        self._observers = tuple(observers)
         self._leases = Leases(resources.database, runner_id, self._settings.lease_seconds)
         self._draining = False
         self._loops: list[asyncio.Task[None]] = []
@@ -76,6 +90,7 @@ class Runner:
             self._every(settings.progress_seconds, self._leases.flush),
             self._every(settings.reap_seconds, self._reap),
             self._every(_BACKLOG_SECONDS, self._count_backlog),
+            self._every(settings.reap_seconds, self._catch_up),
             *(
                 asyncio.create_task(self._claim_forever(queue), name=f"claim {queue}")
                 for queue in self._handles
@@ -181,6 +196,10 @@ class Runner:
         for task in reaped:
             logger.warning("the runner of %s was lost; it is %s", task.id, task.status)
 
+    async def _catch_up(self) -> None:
+        for observer in self._observers:
+            await observer.catch_up(self._resources.database)
+
     async def _count_backlog(self) -> None:
         async with self._resources.database.read() as session:
             backlog = await QueueMonitor(session).backlog(list(self._handles))
@@ -244,6 +263,9 @@ class Runner:
             try:
                 async with self._resources.database.write() as session:
                     settled = await write(TaskQueue(session))
+                    if settled:
+                        for observer in self._observers:
+                            await observer.settled(session, work.task.id)
                 break
             except _DATABASE_ERRORS as error:
                 logger.warning("settling %s: %s", work.task.id, error)

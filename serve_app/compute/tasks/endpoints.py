@@ -145,7 +145,7 @@ async def list_tasks(
     return TaskList(items=items, total=found.total, page=found.page, size=found.size)
 
 
-@router.get("/generation/{task_id}", operation_id="get_generation", responses=errors(401, 404))
+@router.get("/generation/{task_id}", operation_id="get_generation_task", responses=errors(401, 404))
 async def get_generation(
     task_id: TaskId, session: Reading, scope: Scope, sign: Signing
 ) -> GenerationRead:

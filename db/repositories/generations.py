@@ -1,0 +1,251 @@
+"""Generations, the tasks that they consist of, and the images that come out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Select, exists, func, select, text, update
+from sqlalchemy.orm import selectinload
+
+from db.models import (
+    EventKind,
+    Generation,
+    GenerationInput,
+    GenerationStep,
+    Prediction,
+    Shooting,
+    Shot,
+    ShotRevision,
+    ShotStatus,
+    StepKind,
+    Task,
+    TaskStatus,
+)
+from db.repositories.queue import NewTask, TaskQueue
+from db.repositories.scope import Page
+from db.repositories.scoped import ScopedRepository, ScopedWriter
+
+OPEN = (TaskStatus.PENDING, TaskStatus.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgress:
+    """How far a task of a generation is; ``progress`` in [0, 1]."""
+
+    generation_id: UUID
+    kind: StepKind
+    attempt: int
+    index: int
+    task_id: str
+    status: TaskStatus
+    progress: float
+
+
+class GenerationRepository(ScopedRepository[Generation]):
+    """An organization's generations, with their predictions."""
+
+    model = Generation
+    searched = (Generation.prompt,)
+    sorts = {  # noqa: RUF012
+        "created_at": Generation.created_at,
+        "completed_at": Generation.completed_at,
+    }
+    loads = (selectinload(Generation.predictions),)
+
+    async def with_status(
+        self, status: TaskStatus | None, *, page: int, size: int, sort: str | None, **equal: Any
+    ) -> Page[Generation]:
+        """As :meth:`list`; ``running`` is one of which a task has been started."""
+        query = self._filtered(equal)
+        if status in OPEN:
+            has_started = exists().where(
+                GenerationStep.generation_id == Generation.id,
+                GenerationStep.task_id == Task.id,
+                Task.status != TaskStatus.PENDING,
+            )
+            is_running = status is TaskStatus.RUNNING
+            query = query.where(
+                Generation.status == TaskStatus.PENDING,
+                has_started if is_running else ~has_started,
+            )
+        elif status is not None:
+            query = query.where(Generation.status == status)
+        return await self._page(query, page, size, sort)
+
+    async def progress(self, ids: Collection[UUID]) -> Sequence[StepProgress]:
+        """The tasks of some generations."""
+        rows = await self._session.execute(
+            select(
+                GenerationStep.generation_id,
+                GenerationStep.kind,
+                GenerationStep.attempt,
+                GenerationStep.index,
+                Task.id,
+                Task.status,
+                Task.progress,
+            )
+            .join(Task, Task.id == GenerationStep.task_id)
+            .where(
+                GenerationStep.generation_id.in_(ids),
+                GenerationStep.organization_id == self._scope.organization_id,
+            )
+        )
+        return [StepProgress(*row) for row in rows]
+
+    def _filtered(self, equal: dict[str, Any]) -> Select[Any]:
+        query = self._visible()
+        for name, value in equal.items():
+            if value is not None:
+                query = query.where(getattr(Generation, name) == value)
+        return query
+
+
+class GenerationWriter(GenerationRepository, ScopedWriter[Generation]):
+    """Generations, and changes of them. Its own rows are locked before those of a shot."""
+
+    async def keep_inputs(self, generation: Generation, media_ids: Collection[UUID]) -> None:
+        """Keep pictures for as long as the generation that was made from them."""
+        self._session.add_all(
+            GenerationInput(
+                generation_id=generation.id,
+                media_id=media_id,
+                organization_id=self._scope.organization_id,
+            )
+            for media_id in set(media_ids)
+        )
+        await self._session.flush()
+
+    async def inputs_of(self, generation_id: UUID) -> Sequence[UUID]:
+        """The pictures that a generation was made from."""
+        found = await self._session.scalars(
+            select(GenerationInput.media_id).where(GenerationInput.generation_id == generation_id)
+        )
+        return found.all()
+
+    async def add_step(
+        self, generation: Generation, kind: StepKind, task: NewTask, *, index: int = 0
+    ) -> None:
+        """Queue a task of the generation's present attempt."""
+        await TaskQueue(self._session).enqueue(self._scope, task)
+        self._session.add(
+            GenerationStep(
+                task_id=task.id,
+                organization_id=self._scope.organization_id,
+                generation_id=generation.id,
+                kind=kind,
+                attempt=generation.attempt,
+                index=index,
+            )
+        )
+        await self._session.flush()
+
+    async def open_tasks(self, generation_id: UUID) -> Sequence[str]:
+        """Tasks whose outcome has not been drawn into the generation, in the order of their ids."""
+        found = await self._session.scalars(
+            select(GenerationStep.task_id)
+            .where(
+                GenerationStep.generation_id == generation_id,
+                GenerationStep.projected_at.is_(None),
+            )
+            .order_by(GenerationStep.task_id)
+        )
+        return found.all()
+
+    async def close_steps(self, generation_id: UUID) -> None:
+        """What becomes of the generation's tasks does not matter any more."""
+        await self._session.execute(
+            update(GenerationStep)
+            .where(
+                GenerationStep.generation_id == generation_id,
+                GenerationStep.projected_at.is_(None),
+            )
+            .values(projected_at=func.now())
+        )
+
+    async def add_predictions(self, generation: Generation) -> Sequence[Prediction]:
+        """One prediction for each of the generation's images."""
+        names = ("path", "content_type", "width", "height", "size", "sha256", "seed", "scores")
+        predictions = [
+            Prediction(
+                organization_id=generation.organization_id,
+                generation_id=generation.id,
+                shot_id=generation.shot_id,
+                index=index,
+                **{name: image.get(name) for name in names},
+            )
+            for index, image in enumerate(generation.images)
+        ]
+        self._session.add_all(predictions)
+        await self._session.flush()
+        return predictions
+
+    async def lock_shot(self, shot_id: UUID) -> Shot | None:
+        """The shot, which nobody else changes until this transaction ends."""
+        shot: Shot | None = await self._session.scalar(
+            select(Shot)
+            .where(Shot.id == shot_id, Shot.organization_id == self._scope.organization_id)
+            .with_for_update(),
+            execution_options={"populate_existing": True},
+        )
+        return shot
+
+    async def set_shot(self, shot: Shot, status: ShotStatus, **values: Any) -> None:
+        """The status of a shot and of its current revision."""
+        for name, value in (values | {"status": status}).items():
+            setattr(shot, name, value)
+        shot.updated_at = func.clock_timestamp()
+        await self._session.flush()
+        await self._session.execute(
+            update(ShotRevision)
+            .where(ShotRevision.shot_id == shot.id, ShotRevision.number == shot.revision)
+            .values(status=status)
+        )
+
+    async def shots_of(self, shooting_id: UUID) -> Sequence[Shot] | None:
+        """The shots of a shooting, in their order; None: there is no such shooting."""
+        own = Shooting.organization_id == self._scope.organization_id
+        if await self._session.scalar(select(Shooting.id).where(Shooting.id == shooting_id, own)):
+            shots = await self._session.scalars(
+                select(Shot).where(Shot.shooting_id == shooting_id).order_by(Shot.id)
+            )
+            return shots.all()
+        return None
+
+    async def has_images(self, shot: Shot) -> bool:
+        """Whether the shot's current revision has an image."""
+        found = await self._session.scalar(
+            select(
+                exists().where(
+                    Prediction.shot_id == shot.id,
+                    Prediction.generation_id == Generation.id,
+                    Generation.revision == shot.revision,
+                )
+            )
+        )
+        return bool(found)
+
+    async def log(self, kind: EventKind, generation: Generation) -> None:
+        """Append to the organization's event log; the last statement of a transaction."""
+        await self._session.execute(
+            text("SELECT append_event(:organization, :kind, :subject, CAST(:data AS jsonb))"),
+            {
+                "organization": generation.organization_id,
+                "kind": kind.value,
+                "subject": str(generation.id),
+                "data": _json(generation),
+            },
+        )
+
+
+def _json(generation: Generation) -> str:
+    data = {
+        "shot_id": generation.shot_id,
+        "status": generation.status,
+        "error": generation.error,
+        "error_code": generation.error_code,
+    }
+    return orjson.dumps({key: value for key, value in data.items() if value is not None}).decode()

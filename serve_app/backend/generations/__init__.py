@@ -1,0 +1,1 @@
+"""Images of a shot: composed, queued, drawn from their tasks, made again."""
