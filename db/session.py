@@ -6,7 +6,8 @@ A handler that only reads asks for a :class:`ReadSession`; one that writes asks 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
@@ -20,6 +21,8 @@ from db import url as database_url
 from db.errors import connect
 from db.listen import Listener, Notification
 
+logger = logging.getLogger(__name__)
+
 
 class ReadSession(AsyncSession):
     """A session that Postgres itself keeps read-only. Each statement sees what is committed when it
@@ -27,7 +30,31 @@ class ReadSession(AsyncSession):
 
 
 class WriteSession(ReadSession):
-    """A session that may change rows. Services only ``flush()``; whoever opened it commits."""
+    """A session that may change rows. Services only ``flush()``; whoever opened it commits.
+
+    What is no row, such as a stored object, follows the transaction: see :meth:`after_commit` and
+    :meth:`after_rollback`.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._after: dict[bool, list[Callable[[], Awaitable[None]]]] = {True: [], False: []}
+
+    def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something once the rows are there for good; it fails without consequence."""
+        self._after[True].append(work)
+
+    def after_rollback(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something if the transaction comes to nothing; it fails without consequence."""
+        self._after[False].append(work)
+
+    async def settle(self, *, committed: bool) -> None:
+        """Do what waits for this end of the transaction; for whoever ended it."""
+        for work in self._after[committed]:
+            try:
+                await work()
+            except Exception:
+                logger.exception("work after a transaction failed")
 
 
 class Database:
@@ -87,11 +114,16 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteSession]:
         """One transaction, committed when the block ends and rolled back when it raises."""
-        async with (
-            WriteSession(self._writes, expire_on_commit=False, **_joined(self._writes)) as session,
-            session.begin(),
-        ):
-            yield session
+        async with WriteSession(
+            self._writes, expire_on_commit=False, **_joined(self._writes)
+        ) as session:
+            try:
+                async with session.begin():
+                    yield session
+            except BaseException:
+                await session.settle(committed=False)
+                raise
+            await session.settle(committed=True)
 
     async def ping(self) -> None:
         """Return when the server answers; raise its error when it does not."""

@@ -76,7 +76,7 @@ class ProductImage(Base):
     __table_args__ = (
         Index(None, "product_id", "position"),
         Index(None, "media_id"),
-        UniqueConstraint("product_id", "media_id", "type"),
+        UniqueConstraint("product_id", "media_id"),
     )
 
     id: Mapped[UuidKey]

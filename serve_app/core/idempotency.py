@@ -110,10 +110,23 @@ class Once:
 async def _once(
     request: Request, resources: RequestResources, caller: Caller, key: KeyHeader = None
 ) -> Once:
-    body = await request.body()
-    line = f"{request.method} {request.url.path}\n".encode()
-    scope = OrganizationScope(caller.organization_id)
-    return Once(resources.database, scope, key, hashlib.sha256(line + body).hexdigest())
+    fingerprint = "" if key is None else await _fingerprint(request)
+    return Once(resources.database, OrganizationScope(caller.organization_id), key, fingerprint)
+
+
+async def _fingerprint(request: Request) -> str:
+    """SHA-256 of what is asked for. Of a form its parts, since what stands between them is made up
+    anew each time that it is sent."""
+    digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
+    if not request.headers.get("content-type", "").lower().startswith("multipart/"):
+        digest.update(await request.body())
+        return digest.hexdigest()
+    for name, value in (await request.form()).multi_items():
+        data = value.encode() if isinstance(value, str) else await value.read()
+        digest.update(f"{name}\n{len(data)}\n".encode() + data)
+        if not isinstance(value, str):
+            await value.seek(0)
+    return digest.hexdigest()
 
 
 Idempotency = Annotated[Once, Depends(_once)]

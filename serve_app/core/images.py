@@ -36,6 +36,8 @@ OutputFormat = Literal["jpeg", "png", "webp"]
 CONTENT_TYPES: Mapping[str, str] = {
     name: f"image/{name}" for name in ("jpeg", "png", "webp", "avif")
 }
+# Of names in storage.
+SUFFIXES: Mapping[str, str] = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avif"}
 _DEFAULT_LIMITS = MediaSettings()
 # Our own results may be larger than what we take in; reading a header costs the same for all.
 _HEADER_ONLY = MediaSettings(min_side=1, max_pixels=2**31, max_upload_bytes=2**31)
@@ -113,13 +115,34 @@ def inspect_image(data: bytes, limits: MediaSettings = _DEFAULT_LIMITS) -> Image
     Raises:
         InvalidImage: it cannot be used; the subclass and the text say why.
     """
-    name, image = _open(data, limits)
-    _load(image)
+    name, image = open_image(data, limits)
     width, height = image.size
     if image.getexif().get(ExifTags.Base.Orientation) in {5, 6, 7, 8}:
         width, height = height, width
     digest = hashlib.sha256(data).hexdigest()
     return ImageInfo(name, CONTENT_TYPES[name], width, height, digest, len(data))
+
+
+def open_image(
+    data: bytes, limits: MediaSettings = _DEFAULT_LIMITS
+) -> tuple[InputFormat, Image.Image]:
+    """A picture file, checked down to its last pixel, with all that stands in it.
+
+    Raises:
+        InvalidImage: as for `inspect_image`.
+    """
+    name, image = _open(data, limits)
+    _load(image)
+    return name, image
+
+
+def srgb_pixels(image: Image.Image) -> Pixels:
+    """Pixels of an opened picture: upright, sRGB, 8 bits a channel, with alpha if it has any.
+
+    Raises:
+        CorruptImage: its colours cannot be read.
+    """
+    return _decoding(lambda: to_srgb(image))
 
 
 def decode_pixels(
@@ -138,9 +161,8 @@ def decode_pixels(
     Raises:
         InvalidImage: as for `inspect_image`.
     """
-    _, image = _open(data, limits)
-    _load(image)
-    pixels = _decoding(lambda: to_srgb(image))
+    _, image = open_image(data, limits)
+    pixels = srgb_pixels(image)
     return pixels if keep_alpha else flatten_on_white(pixels)
 
 

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from serve_app.core.errors import InvalidInput
-from serve_app.core.images import ImageInfo, inspect_image
+from serve_app.core.images import SUFFIXES, ImageInfo, inspect_image
 from serve_app.core.resources import Resources
 from serve_app.core.storage.base import ObjectNotFound
-
-_SUFFIXES = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avif"}
 
 
 class UnknownImage(InvalidInput):
@@ -58,7 +56,7 @@ class Intake:
             InvalidImage: it is none, or not one the platform can work with; nothing is stored.
         """
         info = await asyncio.to_thread(inspect_image, data, self._resources.settings.media)
-        suffix = _SUFFIXES[info.format]
+        suffix = SUFFIXES[info.format]
         path = f"images/{self._organization}/{info.sha256[:2]}/{info.sha256}.{suffix}"
         if not await self._resources.store.exists(path):
             await self._resources.store.put(path, data, info.content_type)

@@ -474,10 +474,7 @@ def _create_product_images() -> None:
         _refers("product_images", "product_id", "products", "CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_product_images")),
         sa.UniqueConstraint(
-            "product_id",
-            "media_id",
-            "type",
-            name=op.f("uq_product_images_product_id_media_id_type"),
+            "product_id", "media_id", name=op.f("uq_product_images_product_id_media_id")
         ),
     )
     op.create_index(

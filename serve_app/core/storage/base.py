@@ -107,6 +107,10 @@ class ObjectStore(Protocol):
             base_url: scheme and host of the platform, where the platform itself serves objects.
         """
 
+    async def sign_upload(self, path: str, *, expires_in: int, base_url: str) -> str:
+        """A URL that takes the object's bytes by a ``PUT`` without a header for ``expires_in``
+        seconds; arguments as for :meth:`sign`."""
+
     def resolve(self, url: str, base_urls: Iterable[str]) -> str | None:
         """The path of an object if the URL is one of our own, signed or not; else None.
 

@@ -100,6 +100,10 @@ class LocalStore:
         """See `ObjectStore.sign`."""
         return self._signer.sign(check_path(path), expires_in=expires_in, base_url=base_url)
 
+    async def sign_upload(self, path: str, *, expires_in: int, base_url: str) -> str:
+        """See `ObjectStore.sign_upload`."""
+        return self._signer.sign_upload(check_path(path), expires_in=expires_in, base_url=base_url)
+
     def resolve(self, url: str, base_urls: Iterable[str]) -> str | None:
         """See `ObjectStore.resolve`."""
         return own_path(url, base_urls)

@@ -154,6 +154,15 @@ class S3Store:
         """See `ObjectStore.sign`: a presigned GET of the S3 server itself."""
         return self._presign(check_path(path), check_seconds(expires_in), datetime.now(UTC))
 
+    async def sign_upload(self, path: str, *, expires_in: int, base_url: str) -> str:  # noqa: ARG002
+        """See `ObjectStore.sign_upload`: a presigned PUT of the S3 server itself."""
+        lifetime = timedelta(seconds=check_seconds(expires_in))
+        await self._run(path, self._ensure_bucket)
+        url: str = self._client.presigned_put_object(
+            self._bucket, check_path(path), expires=lifetime
+        )
+        return url
+
     def resolve(self, url: str, base_urls: Iterable[str]) -> str | None:
         """See `ObjectStore.resolve`: the platform's own route, or an object of the bucket."""
         return own_path(url, base_urls) or self._bucket_path(url)

@@ -13,7 +13,10 @@ from serve_app.core.storage.paths import InvalidPath, check_path
 
 # The route that serves objects: on one port, and where the Compute API has a host of its own.
 IMAGES_ROUTE = "/compute/api/v1/storage/images/"
+# The route that takes uploads.
+UPLOADS_ROUTE = "/compute/api/v1/storage/uploads/"
 _ROUTES = (IMAGES_ROUTE, "/api/v1/storage/images/")
+_PUT = "PUT\n"
 _MAX_SECONDS = 7 * 24 * 3600
 _PORTS = {"http": 80, "https": 443}
 
@@ -30,15 +33,28 @@ class UrlSigner:
 
     def signature(self, path: str, expires: int) -> str:
         """URL-safe base64 of the HMAC-SHA256, 43 characters."""
-        # The newline cannot occur in a path, so no two pairs give one message.
+        # The newline cannot occur in a path, so no two pairs give one message. That of an upload
+        # has one line more: to read and to write are different rights.
         digest = hmac.new(self._key, f"{path}\n{expires}".encode(), hashlib.sha256).digest()
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
     def sign(self, path: str, *, expires_in: int, base_url: str) -> str:
         """The URL of an object for the next ``expires_in`` seconds."""
-        expires = int(time.time()) + check_seconds(expires_in)
-        query = urlencode({"expires": expires, "signature": self.signature(path, expires)})
+        query = self._query(path, expires_in)
         return f"{base_url.rstrip('/')}{IMAGES_ROUTE}{path}?{query}"
+
+    def sign_upload(self, path: str, *, expires_in: int, base_url: str) -> str:
+        """The URL that takes an object by ``PUT`` for the next ``expires_in`` seconds."""
+        query = self._query(f"{_PUT}{path}", expires_in)
+        return f"{base_url.rstrip('/')}{UPLOADS_ROUTE}{path}?{query}"
+
+    def _query(self, message: str, expires_in: int) -> str:
+        expires = int(time.time()) + check_seconds(expires_in)
+        return urlencode({"expires": expires, "signature": self.signature(message, expires)})
+
+    def verify_upload(self, path: str, expires: str | None, signature: str | None) -> bool:
+        """Whether the query parameters of a URL allow to put the object now."""
+        return self.verify(f"{_PUT}{path}", expires, signature)
 
     def verify(self, path: str, expires: str | int | None, signature: str | None) -> bool:
         """Whether the query parameters of a URL grant access to the path now."""

@@ -1,0 +1,1 @@
+"""Products: the articles of the catalog."""
