@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import orjson
-from sqlalchemy import Select, exists, func, select, text, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import selectinload
 
 from db.models import (
@@ -25,6 +24,7 @@ from db.models import (
     Task,
     TaskStatus,
 )
+from db.repositories.events import EventWriter
 from db.repositories.queue import NewTask, TaskQueue
 from db.repositories.scope import Page
 from db.repositories.scoped import ScopedRepository, ScopedWriter
@@ -56,11 +56,9 @@ class GenerationRepository(ScopedRepository[Generation]):
     }
     loads = (selectinload(Generation.predictions),)
 
-    async def with_status(
-        self, status: TaskStatus | None, *, page: int, size: int, sort: str | None, **equal: Any
-    ) -> Page[Generation]:
+    async def with_status(self, status: TaskStatus | None, **arguments: Any) -> Page[Generation]:
         """As :meth:`list`; ``running`` is one of which a task has been started."""
-        query = self._filtered(equal)
+        where = []
         if status in OPEN:
             has_started = exists().where(
                 GenerationStep.generation_id == Generation.id,
@@ -68,13 +66,10 @@ class GenerationRepository(ScopedRepository[Generation]):
                 Task.status != TaskStatus.PENDING,
             )
             is_running = status is TaskStatus.RUNNING
-            query = query.where(
-                Generation.status == TaskStatus.PENDING,
-                has_started if is_running else ~has_started,
-            )
+            where = [Generation.status == TaskStatus.PENDING, has_started == is_running]
         elif status is not None:
-            query = query.where(Generation.status == status)
-        return await self._page(query, page, size, sort)
+            where = [Generation.status == status]
+        return await self.list(where=where, **arguments)
 
     async def progress(self, ids: Collection[UUID]) -> Sequence[StepProgress]:
         """The tasks of some generations."""
@@ -95,13 +90,6 @@ class GenerationRepository(ScopedRepository[Generation]):
             )
         )
         return [StepProgress(*row) for row in rows]
-
-    def _filtered(self, equal: dict[str, Any]) -> Select[Any]:
-        query = self._visible()
-        for name, value in equal.items():
-            if value is not None:
-                query = query.where(getattr(Generation, name) == value)
-        return query
 
 
 class GenerationWriter(GenerationRepository, ScopedWriter[Generation]):
@@ -230,22 +218,11 @@ class GenerationWriter(GenerationRepository, ScopedWriter[Generation]):
 
     async def log(self, kind: EventKind, generation: Generation) -> None:
         """Append to the organization's event log; the last statement of a transaction."""
-        await self._session.execute(
-            text("SELECT append_event(:organization, :kind, :subject, CAST(:data AS jsonb))"),
-            {
-                "organization": generation.organization_id,
-                "kind": kind.value,
-                "subject": str(generation.id),
-                "data": _json(generation),
-            },
-        )
-
-
-def _json(generation: Generation) -> str:
-    data = {
-        "shot_id": generation.shot_id,
-        "status": generation.status,
-        "error": generation.error,
-        "error_code": generation.error_code,
-    }
-    return orjson.dumps({key: value for key, value in data.items() if value is not None}).decode()
+        data = {
+            "shot_id": str(generation.shot_id),
+            "status": generation.status.value,
+            "error": generation.error,
+            "error_code": generation.error_code,
+        }
+        known = {name: value for name, value in data.items() if value is not None}
+        await EventWriter(self._session, self._scope).append(kind, str(generation.id), known)

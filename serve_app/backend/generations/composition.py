@@ -101,7 +101,8 @@ def _product(product: Product) -> str:
     colour = (product.color or "").strip().lower()
     named = name if not colour or colour in name else f"{colour} {name}"
     materials = " and ".join(product.materials)
-    article = "" if named.endswith("s") else "an " if named[:1] in "aeiou" else "a "
+    is_plural = named.endswith("s") and not named.endswith("ss")
+    article = "" if is_plural else "an " if named[:1] in "aeiou" else "a "
     return f"{article}{named} made of {materials}" if materials else f"{article}{named}"
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,54 +23,9 @@ from deployments.errors import InferenceFailed, InvalidInput
 from serve_app.compute.runner.runner import Runner
 from serve_app.core.images import read_recipe
 from serve_app.core.resources import Resources, open_resources
+from tests.fixtures.models import FixedCapacity, LocalHandle, Model
 
-Model = Callable[[GenerationRequest], AsyncIterator[Event]]
 QUEUE = "generation"
-
-
-@dataclass
-class LocalHandle:
-    """A deployment handle whose replica is an async generator in this process."""
-
-    model: Model
-    requests: list[GenerationRequest] = field(default_factory=list)
-    closed: int = 0
-
-    def options(self, *, stream: bool) -> LocalHandle:
-        assert stream
-        return self
-
-    def remote(self, request: GenerationRequest) -> LocalStream:
-        self.requests.append(request)
-        return LocalStream(self, self.model(request))
-
-
-@dataclass
-class LocalStream:
-    handle: LocalHandle
-    events: AsyncIterator[Event]
-
-    def __aiter__(self) -> AsyncIterator[Event]:
-        return self.events
-
-    def cancel(self) -> None:
-        self.handle.closed += 1
-
-
-@dataclass
-class FixedCapacity:
-    """Replicas that are always there."""
-
-    units: int = 4
-
-    def capacity(self, queue: str) -> int:
-        return self.units
-
-    def look_soon(self) -> None:
-        pass
-
-    async def run(self, is_waited_for: Callable[[], bool]) -> None:
-        await asyncio.Event().wait()
 
 
 async def works(request: GenerationRequest) -> AsyncIterator[Event]:
