@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import func
+
 from db.models import Brand
 from db.repositories.scoped import ScopedRepository, ScopedWriter
 
@@ -16,6 +18,16 @@ class BrandRepository(ScopedRepository[Brand]):
         "created_at": Brand.created_at,
         "updated_at": Brand.updated_at,
     }
+
+    async def find(self, name: str) -> Brand | None:
+        """The brand of this name, in any case of letters; the oldest if there are several."""
+        brand: Brand | None = await self._session.scalar(
+            self._visible()
+            .where(func.lower(Brand.name) == name.lower())
+            .order_by(Brand.id)
+            .limit(1)
+        )
+        return brand
 
 
 class BrandWriter(BrandRepository, ScopedWriter[Brand]):

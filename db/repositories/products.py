@@ -83,6 +83,18 @@ class ProductWriter(ProductRepository, ScopedWriter[Product]):
         await self._session.flush()
         return await self._loaded(product, image)
 
+    async def set_cover(self, product: Product, media: Media) -> None:
+        """Show a locked product by this picture, which it may have already."""
+        image = await self._session.scalar(
+            select(ProductImage).where(
+                ProductImage.product_id == product.id, ProductImage.media_id == media.id
+            )
+        )
+        if image is None:
+            await self.add_image(product, media, ProductImageType.PRIMARY)
+        elif image.type is not ProductImageType.PRIMARY:
+            await self.change_image(product, image, {"type": ProductImageType.PRIMARY})
+
     async def remove_image(self, image: ProductImage) -> None:
         """Remove a picture of a locked product."""
         await self._session.delete(image)
