@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import cast, func, select
 from sqlalchemy.dialects.postgresql import JSONB
@@ -49,8 +50,14 @@ class EventWriter(EventRepository):
 
     async def append(self, kind: EventKind, subject_id: str, data: Mapping[str, Any]) -> None:
         """Add an event at the end. Let it be the last statement of the transaction: the log stays
-        locked until the commit, so that its order is that of the commits."""
+        locked until the commit, so that its order is that of the commits. What is None in ``data``
+        is left out, as in the events of tasks."""
+        known = {
+            name: str(value) if isinstance(value, UUID) else value
+            for name, value in data.items()
+            if value is not None
+        }
         append = func.append_event(
-            self._scope.organization_id, kind.value, subject_id, cast(dict(data), JSONB)
+            self._scope.organization_id, kind.value, subject_id, cast(known, JSONB)
         )
         await self._session.execute(select(append))

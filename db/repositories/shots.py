@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import joinedload, selectinload
 
 from db.models import (
@@ -127,6 +127,12 @@ class ShotWriter(ShotRepository, ScopedWriter[Shot]):
             .limit(1)
         )
         return found is not None
+
+    async def touch_look(self, shot: Shot) -> None:
+        """A new version of the shot's look, which shows one shot less."""
+        await self._session.execute(
+            update(Look).where(Look.id == shot.look_id).values(updated_at=func.clock_timestamp())
+        )
 
     async def delete_all(self, shots: Collection[Shot]) -> None:
         """Remove shots with all that belongs to them."""

@@ -70,6 +70,11 @@ class Principal:
     is_superuser: bool = False
 
     @property
+    def is_admin(self) -> bool:
+        """Whether the caller may do what only admins may."""
+        return self.is_superuser or (self.role is not None and RANKS[self.role] >= Least.ADMIN)
+
+    @property
     def is_owner(self) -> bool:
         """Whether the caller may do what only owners may."""
         return self.is_superuser or self.role is Role.OWNER

@@ -1,0 +1,1 @@
+"""Looks: products on a subject in a style."""

@@ -1,0 +1,1 @@
+"""Predictions: the images of shots."""

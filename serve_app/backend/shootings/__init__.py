@@ -1,0 +1,1 @@
+"""Shootings: sessions that make the pictures of a collection."""

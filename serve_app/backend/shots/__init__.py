@@ -1,0 +1,1 @@
+"""Shots: the deliverables, and the decisions about them."""
