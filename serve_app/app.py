@@ -14,6 +14,7 @@ from configs.settings import get_settings
 from deployments.background_removal.server import BackgroundRemoval
 from deployments.generation.server import Generation
 from deployments.upscaling.server import Upscaling
+from serve_app.backend.exports.projection import ExportProjection
 from serve_app.backend.generations.projection import GenerationProjection
 from serve_app.compute.runner.capacity import QueueSpec
 from serve_app.compute.runner.deployment import TaskRunner
@@ -28,7 +29,9 @@ MODELS: Mapping[str, Any] = {
 }
 
 # What the Backend wants done when a task of its has ended; the runner knows nothing of it.
-OBSERVERS = (GenerationProjection(),)
+OBSERVERS = (GenerationProjection(), ExportProjection())
+# Of one runner.
+_EXPORTS_AT_ONCE = 2
 
 
 class Arguments(BaseModel):
@@ -47,7 +50,7 @@ def build(args: Arguments) -> Application:
     """Bind the deployments; the gateway is the ingress."""
     if set(args.slots) != set(MODELS):
         raise ValueError(f"`slots` must name the queues {sorted(MODELS)}")
-    handles = {
+    handles: dict[str, Any] = {
         "generation": MODELS["generation"].bind(warm=[get_settings().models.default]),
         "upscaling": MODELS["upscaling"].bind(),
         "background_removal": MODELS["background_removal"].bind(),
@@ -55,6 +58,8 @@ def build(args: Arguments) -> Application:
     queues = {
         queue: QueueSpec(deployment.name, args.slots[queue]) for queue, deployment in MODELS.items()
     }
+    # Packing files needs no model: the runner does it.
+    handles["export"], queues["export"] = None, QueueSpec(None, _EXPORTS_AT_ONCE)
     runner: Any = TaskRunner
     gateway: Any = Gateway
     return gateway.bind(runner.bind(handles, queues, OBSERVERS))

@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.fixtures.web",
     "tests.fixtures.platform",
     "tests.fixtures.api",
+    "tests.fixtures.studio",
 ]

@@ -3,6 +3,7 @@
 from db.models.base import Base
 from db.models.brand import Brand
 from db.models.event import Event, EventCursor, EventKind
+from db.models.export import Export
 from db.models.generation import (
     Generation,
     GenerationInput,
@@ -45,6 +46,7 @@ __all__ = [
     "Event",
     "EventCursor",
     "EventKind",
+    "Export",
     "FileFormat",
     "Framing",
     "Generation",

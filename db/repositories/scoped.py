@@ -87,7 +87,7 @@ class ScopedRepository(Generic[RowT]):
             UnknownSort: as it says.
         """
         query = self._visible().where(*where)
-        if q:
+        if q and self.searched:
             matches = [column.icontains(q, autoescape=True) for column in self.searched]
             query = query.where(or_(*matches))
         if archived is not None:

@@ -36,6 +36,7 @@ _TABLES = (
     "shot_comments",
     "shot_revisions",
     "credit_entries",
+    "exports",
     "generation_inputs",
     "generation_steps",
     "predictions",
@@ -71,6 +72,7 @@ def upgrade() -> None:
     _create_shot_comments()
     _create_shot_revisions()
     _create_credit_entries()
+    _create_exports()
     _create_generation_inputs()
     _create_generation_steps()
     _create_predictions()
@@ -825,6 +827,33 @@ def _create_credit_entries() -> None:
         ["organization_id", sa.literal_column("id DESC")],
         unique=False,
     )
+
+
+def _create_exports() -> None:
+    op.create_table(
+        "exports",
+        _id(),
+        _uuid("organization_id"),
+        _uuid("shooting_id"),
+        sa.Column("task_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("options", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("prediction_ids", postgresql.ARRAY(sa.Text()), nullable=False),
+        _uuid("requested_by", nullable=True),
+        _time("created_at"),
+        _time("updated_at"),
+        _refers("exports", "organization_id", "organizations", "CASCADE"),
+        _refers("exports", "requested_by", "users", "SET NULL"),
+        _refers("exports", "shooting_id", "shootings", "CASCADE"),
+        _refers("exports", "task_id", "tasks", "CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_exports")),
+    )
+    op.create_index(
+        op.f("ix_exports_organization_id"),
+        "exports",
+        ["organization_id", sa.literal_column("id DESC")],
+    )
+    op.create_index(op.f("ix_exports_shooting_id"), "exports", ["shooting_id"])
+    op.create_index(op.f("ix_exports_task_id"), "exports", ["task_id"], unique=True)
 
 
 def _create_generation_inputs() -> None:

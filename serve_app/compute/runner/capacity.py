@@ -24,12 +24,12 @@ class QueueSpec:
     """How a queue is served.
 
     Attributes:
-        deployment: the Serve deployment that does its work.
+        deployment: the Serve deployment that does its work; None: each runner does it itself.
         slots: units of work (images) that one replica holds at once, those waiting for its next
             batch included.
     """
 
-    deployment: str
+    deployment: str | None
     slots: int
 
 
@@ -46,7 +46,8 @@ class ReplicaWatch:
         self._application = application
         self._queues = queues
         self._on_change = on_change
-        self._replicas = dict.fromkeys(queues, 0)
+        # A runner is a replica of its own queues.
+        self._replicas = {name: int(spec.deployment is None) for name, spec in queues.items()}
         self._asked = asyncio.Event()
 
     def capacity(self, queue: str) -> int:
@@ -80,6 +81,8 @@ class ReplicaWatch:
         status = await asyncio.to_thread(serve.status)
         deployments = status.applications[self._application].deployments
         for queue, spec in self._queues.items():
+            if spec.deployment is None:
+                continue
             found = deployments.get(spec.deployment)
             running = found.replica_states.get(ReplicaState.RUNNING, 0) if found else 0
             if running != self._replicas[queue]:

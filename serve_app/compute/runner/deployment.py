@@ -25,14 +25,14 @@ class TaskRunner:
     """Claims and carries out tasks. Several replicas share the queues without talking.
 
     Args:
-        handles: by queue, of the deployment that does its work.
+        handles: by queue, of the deployment that does its work; None: the runner itself.
         queues: by queue, how it is served.
         observers: are told of every task that has ended.
     """
 
     async def __init__(  # type: ignore[misc]  # Serve awaits a constructor
         self,
-        handles: Mapping[str, DeploymentHandle],
+        handles: Mapping[str, DeploymentHandle | None],
         queues: Mapping[str, QueueSpec],
         observers: Sequence[Observer] = (),
     ) -> None:

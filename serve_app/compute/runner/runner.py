@@ -51,7 +51,7 @@ class Runner:
     Args:
         runner_id: unique to this process; stands on the tasks that it holds.
         resources: of the process.
-        handles: by queue, of the deployment that does its work.
+        handles: by queue, of the deployment that does its work; None: the runner itself.
         watch: knows how much each queue's replicas can take on.
         observers: are told of every task that has ended.
     """
@@ -60,7 +60,7 @@ class Runner:
         self,
         runner_id: str,
         resources: Resources,
-        handles: Mapping[str, DeploymentHandle],
+        handles: Mapping[str, DeploymentHandle | None],
         watch: Callable[[Callable[[str], None]], ReplicaWatch],
         observers: Sequence[Observer] = (),
     ) -> None:

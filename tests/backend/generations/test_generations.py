@@ -27,8 +27,8 @@ from db.repositories import TaskQueue
 from deployments.contracts import Event as ModelEvent
 from deployments.contracts import GenerationRequest, Started
 from deployments.errors import InvalidInput
-from tests.backend.generations.conftest import StudioUnderTest
 from tests.factories.presets import make_background, make_resolution
+from tests.fixtures.studio import StudioUnderTest
 
 
 async def pixels(studio: StudioUnderTest, url: str) -> np.ndarray:

@@ -26,13 +26,13 @@ class Work:
     Attributes:
         task: as it was claimed.
         resources: of the process.
-        handle: of the deployment that serves the task's queue.
+        handle: of the deployment that serves the task's queue; None: the runner does it itself.
         report: takes progress, 0 to 1.
     """
 
     task: ClaimedTask
     resources: Resources
-    handle: DeploymentHandle
+    handle: DeploymentHandle | None
     report: Callable[[float], None]
 
     async def load(self, reference: Mapping[str, str]) -> Pixels:
@@ -48,6 +48,7 @@ class Work:
                 ``SARTIQ_QUEUE_STALL_SECONDS``.
             DeploymentError: as the deployment raised it, wrapped by Ray.
         """
+        assert self.handle is not None, "this queue has no deployment"
         stall = self.resources.settings.queue.stall_seconds
         stream = self.handle.options(stream=True).remote(request)
         try:
@@ -93,15 +94,21 @@ class Work:
             await self._remove(lambda own: not own)
 
     async def _remove(self, is_removed: Callable[[bool], bool]) -> None:
-        own = f"{self.folder}/{self.task.attempt}-"
-        async for stored in self.resources.store.list(self.folder):
-            if is_removed(stored.path.startswith(own)):
-                await self.resources.store.delete(stored.path)
+        for folder in (self.folder, self.exports_folder):
+            own = f"{folder}/{self.task.attempt}-"
+            async for stored in self.resources.store.list(folder):
+                if is_removed(stored.path.startswith(own)):
+                    await self.resources.store.delete(stored.path)
 
     @property
     def folder(self) -> str:
-        """Where the task's results are stored."""
+        """Where the task's pictures are stored."""
         return f"outputs/{self.task.organization_id.hex}/{self.task.id}"
+
+    @property
+    def exports_folder(self) -> str:
+        """Where the task's archives are stored."""
+        return f"exports/{self.task.organization_id.hex}/{self.task.id}"
 
 
 class Handler(Protocol):

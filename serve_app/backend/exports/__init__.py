@@ -1,0 +1,1 @@
+"""Approved images as files to deliver."""

@@ -1,0 +1,31 @@
+"""What an export's end means for its images."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from db.models import Export, Task, TaskStatus
+from db.repositories.exports import ExportWriter
+from db.repositories.scope import OrganizationScope
+from db.session import Database, WriteSession
+
+
+class ExportProjection:
+    """Marks the images of an archive as exported, in the transaction that settles its task.
+
+    An export is settled by the runner that made it and by nobody else, so there is nothing to catch
+    up with: a task that was cancelled or lost has delivered nothing.
+    """
+
+    async def settled(self, session: WriteSession, task_id: str) -> None:
+        """See `Observer.settled`."""
+        export = await session.scalar(select(Export).where(Export.task_id == task_id))
+        if export is None:
+            return
+        task = await session.get_one(Task, task_id, populate_existing=True)
+        if task.status is TaskStatus.COMPLETED:
+            scope = OrganizationScope(export.organization_id)
+            await ExportWriter(session, scope).mark_exported(export)
+
+    async def catch_up(self, database: Database) -> None:
+        """Nothing to do."""
