@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from db.models.base import Base, CreatedAt, UpdatedAt, UuidKey, text_enum
@@ -47,14 +48,29 @@ class BackgroundType(StrEnum):
     PROMPT = "prompt"
 
 
-class ShotType(Base):
+class Preset:
+    """What all presets have."""
+
+    organization_id: Mapped[OwnerKey]
+
+    @hybrid_property
+    def is_standard(self) -> bool:
+        """Whether it is everybody's."""
+        return self.organization_id is None
+
+    @is_standard.inplace.expression
+    @classmethod
+    def _is_standard(cls) -> ColumnElement[bool]:
+        return cls.organization_id.is_(None)
+
+
+class ShotType(Preset, Base):
     """Framing and view of a shot."""
 
     __tablename__ = "shot_types"
     __table_args__ = (Index(None, "organization_id", "position"),)
 
     id: Mapped[UuidKey]
-    organization_id: Mapped[OwnerKey]
     name: Mapped[str]
     framing: Mapped[Framing] = mapped_column(text_enum(Framing, "framing"))
     view: Mapped[View] = mapped_column(text_enum(View, "view"))
@@ -65,7 +81,7 @@ class ShotType(Base):
     updated_at: Mapped[UpdatedAt]
 
 
-class BackgroundPreset(Base):
+class BackgroundPreset(Preset, Base):
     """What is behind the person."""
 
     __tablename__ = "background_presets"
@@ -81,7 +97,6 @@ class BackgroundPreset(Base):
     )
 
     id: Mapped[UuidKey]
-    organization_id: Mapped[OwnerKey]
     name: Mapped[str]
     type: Mapped[BackgroundType] = mapped_column(text_enum(BackgroundType, "type"))
     # ``#rrggbb``.
@@ -95,7 +110,7 @@ class BackgroundPreset(Base):
     media: Mapped[Media | None] = relationship(lazy="raise", viewonly=True)
 
 
-class ResolutionPreset(Base):
+class ResolutionPreset(Preset, Base):
     """Size of a deliverable, in pixels."""
 
     __tablename__ = "resolution_presets"
@@ -105,7 +120,6 @@ class ResolutionPreset(Base):
     )
 
     id: Mapped[UuidKey]
-    organization_id: Mapped[OwnerKey]
     name: Mapped[str]
     width: Mapped[int]
     height: Mapped[int]

@@ -29,9 +29,9 @@ class Listing:
     created_after: datetime | None
     created_before: datetime | None
 
-    def arguments(self) -> dict[str, Any]:
-        """As a repository's ``list`` takes them."""
-        return asdict(self)
+    def arguments(self, sort: str | None = None) -> dict[str, Any]:
+        """As a repository's ``list`` takes them; ``sort`` is for a client that names no order."""
+        return asdict(self) | {"sort": self.sort or sort}
 
 
 async def _listing(  # noqa: PLR0917 - by name, by FastAPI
@@ -42,7 +42,8 @@ async def _listing(  # noqa: PLR0917 - by name, by FastAPI
         Query(
             max_length=200,
             description="Fields to sort by, with commas between them and `-` before a descending "
-            "one, such as `-updated_at,name`. The newest first when absent.",
+            "one, such as `-updated_at,name`. When absent, presets come by position and all else "
+            "the newest first.",
         ),
         Storable,
     ] = None,
@@ -61,4 +62,8 @@ Listed = Annotated[Listing, Depends(_listing)]
 # None: whether something is archived does not matter.
 Archived = Annotated[
     bool | None, Query(description="Only archived ones, or none of them. All when absent.")
+]
+# None: standard presets and the organization's own.
+Standard = Annotated[
+    bool | None, Query(description="Only standard ones, or none of them. All when absent.")
 ]

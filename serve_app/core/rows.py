@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
-from db.repositories.scoped import UnknownSort
-from serve_app.core.errors import Conflict, NotFound, UnprocessableField
+from db.models import Base
+from db.repositories.scoped import ScopedWriter, UnknownSort
+from serve_app.core.errors import Conflict, Forbidden, NotFound, UnprocessableField
 
 RowT = TypeVar("RowT")
+OwnT = TypeVar("OwnT", bound=Base)
 
 
 class InUse(Conflict):
@@ -38,6 +41,21 @@ def found(row: RowT | None, name: str) -> RowT:
     return row
 
 
+async def lock_own(rows: ScopedWriter[OwnT], row_id: UUID, name: str) -> OwnT:
+    """The organization's own row, which nobody else changes until this transaction ends.
+
+    Raises:
+        NotFound: there is none.
+        Forbidden: it is a standard one, of all organizations.
+    """
+    row = await rows.lock(row_id)
+    if row is None and await rows.get(row_id) is not None:
+        raise Forbidden(
+            f"This {name.lower()} is a standard one, which nobody changes; add your own"
+        )
+    return found(row, name)
+
+
 def archiving(changes: dict[str, Any], archived_at: datetime | None) -> dict[str, Any]:
     """Changes of a row, with the client's ``is_archived`` as the time that is stored."""
     if "is_archived" not in changes:
@@ -61,12 +79,15 @@ def sorting() -> Iterator[None]:
 
 
 @contextmanager
-def refusals(name: str, unique: Mapping[str, str] | None = None) -> Iterator[None]:
+def refusals(
+    name: str, unique: Mapping[str, str] | None = None, *, instead: str = "archive it instead"
+) -> Iterator[None]:
     """Around statements that the database may refuse.
 
     Args:
-        name: of the resource, such as ``Brand``.
+        name: of the resource, such as ``This brand``.
         unique: by the name of a constraint, what to say when it is broken.
+        instead: what to do with one that is in use.
 
     Raises:
         InUse: the row is referred to; the text says by what.
@@ -82,7 +103,7 @@ def refusals(name: str, unique: Mapping[str, str] | None = None) -> Iterator[Non
         match getattr(cause, "sqlstate", None):
             case "23503" if "is still referenced" in str(cause):
                 users = table.replace("_", " ")
-                raise InUse(f"{name} is still used by {users}; archive it instead") from error
+                raise InUse(f"{name} is still used by {users}; {instead}") from error
             case "23503":
                 raise NotFound("What this refers to has been removed") from error
             case "23505" if unique and constraint in unique:

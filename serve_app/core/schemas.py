@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from serve_app.core.text import refuse_nul
@@ -37,6 +37,11 @@ class Patch(Input):
         """The fields that the request names."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
+
+# Of a preset. The standard ones begin at 0.
+Position = Annotated[
+    int, Field(ge=0, le=10_000, description="Lists show presets of lower positions first.")
+]
 
 ItemT = TypeVar("ItemT")
 

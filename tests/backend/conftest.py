@@ -39,3 +39,8 @@ def acting(gateway: Gateway) -> As:
 @pytest.fixture
 async def organization_id(gateway: Gateway) -> UUID:
     return (await make_organization(gateway.resources.database)).id
+
+
+@pytest.fixture
+async def another_organization_id(gateway: Gateway) -> UUID:
+    return (await make_organization(gateway.resources.database)).id

@@ -1,0 +1,1 @@
+"""Backgrounds: what is behind the person."""

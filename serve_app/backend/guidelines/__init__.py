@@ -1,0 +1,1 @@
+"""Guidelines: the rules of brands for their pictures."""

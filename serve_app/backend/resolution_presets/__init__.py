@@ -1,0 +1,1 @@
+"""Resolutions: how large a deliverable is."""

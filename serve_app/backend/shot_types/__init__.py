@@ -1,0 +1,1 @@
+"""Shot types: what a shot shows, and from where."""

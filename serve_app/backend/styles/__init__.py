@@ -1,0 +1,1 @@
+"""Styles: how pictures should look."""
