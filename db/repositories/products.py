@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import func, select, update
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy import update
+from sqlalchemy.orm import selectinload
 
 from db.models import Media, Product, ProductImage, ProductImageType
+from db.repositories.images import ImageWriter
 from db.repositories.scoped import ScopedRepository, ScopedWriter
 
 
@@ -38,86 +38,27 @@ class ProductWriter(ProductRepository, ScopedWriter[Product]):
         )
         return None if product_id is None else await self.lock(product_id)
 
-    async def image(self, product: Product, image_id: UUID) -> ProductImage | None:
-        """One picture of a product."""
-        return await self._session.scalar(
-            select(ProductImage)
-            .where(ProductImage.id == image_id, ProductImage.product_id == product.id)
-            .options(joinedload(ProductImage.media)),
-            execution_options={"populate_existing": True},
-        )
 
-    async def add_image(
-        self, product: Product, media: Media, kind: ProductImageType
-    ) -> ProductImage:
-        """A new picture of a locked product, behind the others; as primary one it replaces the one
-        that was.
+class ProductImageWriter(ImageWriter[ProductImage]):
+    """The pictures of a locked product; at most one of them is the primary one."""
 
-        Raises:
-            sqlalchemy.exc.IntegrityError: the product has this picture already.
-        """
-        if kind is ProductImageType.PRIMARY:
-            await self._demote(product)
-        last = await self._session.scalar(
-            select(func.max(ProductImage.position)).where(ProductImage.product_id == product.id)
-        )
-        image = ProductImage(
-            organization_id=product.organization_id,
-            product_id=product.id,
-            media_id=media.id,
-            type=kind,
-            position=0 if last is None else last + 1,
-        )
-        self._session.add(image)
-        await self._session.flush()
-        return await self._loaded(product, image)
+    model = ProductImage
+    owner = "product_id"
 
-    async def change_image(
-        self, product: Product, image: ProductImage, values: Mapping[str, Any]
-    ) -> ProductImage:
-        """A picture of a locked product with new values."""
-        if values.get("type") is ProductImageType.PRIMARY:
-            await self._demote(product)
-        for name, value in values.items():
-            setattr(image, name, value)
-        await self._session.flush()
-        return await self._loaded(product, image)
-
-    async def set_cover(self, product: Product, media: Media) -> None:
-        """Show a locked product by this picture, which it may have already."""
-        image = await self._session.scalar(
-            select(ProductImage).where(
-                ProductImage.product_id == product.id, ProductImage.media_id == media.id
-            )
-        )
+    async def set_cover(self, media: Media) -> None:
+        """Show the product by this picture, which it may have already."""
+        kind = ProductImageType.PRIMARY
+        image = await self.showing(media)
         if image is None:
-            await self.add_image(product, media, ProductImageType.PRIMARY)
-        elif image.type is not ProductImageType.PRIMARY:
-            await self.change_image(product, image, {"type": ProductImageType.PRIMARY})
+            await self.add(media, type=kind)
+        elif image.type is not kind:
+            await self.change(image, {"type": kind})
 
-    async def remove_image(self, image: ProductImage) -> None:
-        """Remove a picture of a locked product."""
-        await self._session.delete(image)
-        await self._session.flush()
-
-    async def media_ids(self, product: Product) -> Sequence[UUID]:
-        """What the pictures of a product show."""
-        ids = await self._session.scalars(
-            select(ProductImage.media_id).where(ProductImage.product_id == product.id)
-        )
-        return ids.all()
-
-    async def _demote(self, product: Product) -> None:
+    async def _make_room(self, values: Mapping[str, Any]) -> None:
+        if values.get("type") is not ProductImageType.PRIMARY:
+            return
         await self._session.execute(
             update(ProductImage)
-            .where(
-                ProductImage.product_id == product.id,
-                ProductImage.type == ProductImageType.PRIMARY,
-            )
+            .where(self._is_owned(), ProductImage.type == ProductImageType.PRIMARY)
             .values(type=ProductImageType.OTHER)
         )
-
-    async def _loaded(self, product: Product, image: ProductImage) -> ProductImage:
-        found = await self.image(product, image.id)
-        assert found is not None
-        return found

@@ -27,6 +27,8 @@ from serve_app.backend.shootings.endpoints import router as shootings
 from serve_app.backend.shot_types.endpoints import router as shot_types
 from serve_app.backend.shots.endpoints import router as shots
 from serve_app.backend.styles.endpoints import router as styles
+from serve_app.backend.subjects.endpoints import router as subjects
+from serve_app.backend.subjects.images.endpoints import router as subject_images
 from serve_app.backend.users.endpoints import router as users
 from serve_app.core.api import create_api
 
@@ -54,6 +56,10 @@ def create_backend_api(settings: Settings) -> FastAPI:
     api.include_router(product_imports)
     # /products/{product_id}/images
     api.include_router(product_images)
+    # /subjects
+    api.include_router(subjects)
+    # /subjects/{subject_id}/images
+    api.include_router(subject_images)
     # /shot-types
     api.include_router(shot_types)
     # /background-presets

@@ -60,7 +60,7 @@ async def list_products(
             gender=gender,
             color=color,
         )
-    items = [await service.read(one, sign) for one in page.items]
+    items = [await ProductRead.of(one, sign) for one in page.items]
     return ProductList(items=items, total=page.total, page=page.page, size=page.size)
 
 
@@ -77,7 +77,7 @@ async def create(
     """Make a product. Its SKU must be new in your organization."""
 
     async def make() -> ProductRead:
-        return await service.read(await service.create(session, scope, body), sign)
+        return await ProductRead.of(await service.create(session, scope, body), sign)
 
     return await once.create(session, make)
 
@@ -89,7 +89,7 @@ async def get(
     """One product, with its pictures."""
     product = found(await ProductRepository(session, scope).get(product_id), "Product")
     versions.read(product, has_urls=True)
-    return await service.read(product, sign)
+    return await ProductRead.of(product, sign)
 
 
 @router.patch("/{product_id}", operation_id="update_product", responses=errors(*MEMBER, 409, 412))
@@ -104,7 +104,7 @@ async def update(
     """Change a product; `is_archived` takes it out of the way."""
     product = await service.update(session, scope, product_id, body, versions)
     versions.show(product, has_urls=True)
-    return await service.read(product, sign)
+    return await ProductRead.of(product, sign)
 
 
 @router.delete(

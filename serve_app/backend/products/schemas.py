@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from db.models import ProductFamily
+from db.models import Product, ProductFamily, ProductImageType
 from serve_app.backend.products.images.schemas import ProductImageRead
+from serve_app.core.dependencies import Sign
 from serve_app.core.schemas import Input, ListOf, Patch
 from serve_app.core.text import Storable
 
@@ -43,8 +44,6 @@ BrandId = Annotated[UUID, Field(description="Id of a brand of your organization.
 class ProductRead(BaseModel):
     """An article of the catalog."""
 
-    model_config = ConfigDict(from_attributes=True)
-
     id: UUID
     brand_id: UUID | None
     name: str
@@ -63,6 +62,30 @@ class ProductRead(BaseModel):
     archived_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+    @classmethod
+    async def of(cls, product: Product, sign: Sign) -> Self:
+        """Render a product whose pictures are loaded."""
+        images = [await ProductImageRead.of(image, sign) for image in product.images]
+        primary = [one for one in images if one.type is ProductImageType.PRIMARY]
+        return cls(
+            id=product.id,
+            brand_id=product.brand_id,
+            name=product.name,
+            sku=product.sku,
+            family=product.family,
+            category=product.category,
+            gender=product.gender,
+            color=product.color,
+            materials=product.materials,
+            description=product.description,
+            caption=product.caption,
+            cover_url=next((one.url for one in [*primary, *images]), None),
+            images=images,
+            archived_at=product.archived_at,
+            created_at=product.created_at,
+            updated_at=product.updated_at,
+        )
 
 
 class ProductList(ListOf[ProductRead]):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from db.models import Product, ProductImageType
+from db.models import Product
 from db.repositories.brands import BrandRepository
-from db.repositories.products import ProductWriter
+from db.repositories.products import ProductImageWriter, ProductWriter
 from db.repositories.scope import OrganizationScope
 from db.session import WriteSession
-from serve_app.backend.products.images.schemas import read_image
-from serve_app.backend.products.schemas import ProductCreate, ProductRead, ProductUpdate
-from serve_app.core.dependencies import Sign
+from serve_app.backend.products.schemas import ProductCreate, ProductUpdate
 from serve_app.core.media import MediaLibrary
 from serve_app.core.rows import archiving, found, refusals
 from serve_app.core.versions import Versions
@@ -19,17 +17,6 @@ from serve_app.core.versions import Versions
 UNIQUE = {
     "uq_products_organization_id_sku": "Another product of your organization has this SKU",
 }
-
-
-async def read(product: Product, sign: Sign) -> ProductRead:
-    """What the API says of a product, which is loaded with its pictures."""
-    images = [await read_image(image, sign) for image in product.images]
-    covers = sorted(images, key=lambda image: image.type is not ProductImageType.PRIMARY)
-    columns = {name: getattr(product, name) for name in _COLUMNS}
-    return ProductRead(**columns, images=images, cover_url=covers[0].url if covers else None)
-
-
-_COLUMNS = ProductRead.model_fields.keys() - {"images", "cover_url"}
 
 
 async def create(session: WriteSession, scope: OrganizationScope, body: ProductCreate) -> Product:
@@ -77,7 +64,7 @@ async def delete(
     """
     products = ProductWriter(session, scope)
     product = found(await products.lock(product_id), "Product")
-    media_ids = await products.media_ids(product)
+    media_ids = await ProductImageWriter(session, scope, product.id).media_ids()
     with refusals("This product"):
         await products.delete(product)
     await library.release(session, media_ids)

@@ -79,6 +79,8 @@ async def test_a_new_primary_picture_replaces_the_cover(
     changed = await editor.patch(f"{url}/images/{detail['id']}", json={"type": "primary"})
     assert (changed.status_code, changed.json()["type"]) == (200, "primary")
     assert await types() == ["other", "primary", "other"]
+    await editor.patch(f"{url}/images/{detail['id']}", json={"type": "primary"})
+    assert await types() == ["other", "primary", "other"]
     moved = await editor.patch(f"{url}/images/{detail['id']}", json={"position": 9})
     assert moved.json()["position"] == 9
     assert await types() == ["other", "other", "primary"]

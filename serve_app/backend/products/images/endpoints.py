@@ -16,7 +16,6 @@ from serve_app.backend.products.images.schemas import (
     ProductImageRead,
     ProductImageUpdate,
     Type,
-    read_image,
 )
 from serve_app.core.attachments import Attachment, FormFile, FormUploadKey, also_json, json_body
 from serve_app.core.auth import Scope
@@ -81,7 +80,7 @@ async def add(
         image = await service.add(
             session, scope, product_id, new.attachment, picture, kind=new.type
         )
-        return await read_image(image, sign)
+        return await ProductImageRead.of(image, sign)
 
     return await once.create(session, make)
 
@@ -101,7 +100,7 @@ async def update(
         session, scope, product_id, image_id, body, versions=versions
     )
     versions.show(product, has_urls=True)
-    return await read_image(image, sign)
+    return await ProductImageRead.of(image, sign)
 
 
 @router.delete(

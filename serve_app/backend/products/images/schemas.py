@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import Field
@@ -33,6 +33,17 @@ class ProductImageRead(PictureRead):
     position: int
     created_at: datetime
 
+    @classmethod
+    async def of(cls, image: ProductImage, sign: Sign) -> Self:
+        """Render a picture whose media are loaded."""
+        return cls(
+            id=image.id,
+            type=image.type,
+            position=image.position,
+            created_at=image.created_at,
+            **await picture_fields(image.media, sign),
+        )
+
 
 class ProductImageCreate(Input):
     """A picture that was uploaded before, see `POST /uploads/presigned-url`."""
@@ -48,14 +59,3 @@ class ProductImageUpdate(Patch):
 
     type: Type | None = None
     position: Position | None = None
-
-
-async def read_image(image: ProductImage, sign: Sign) -> ProductImageRead:
-    """What the API says of a picture, which is loaded with its media."""
-    return ProductImageRead(
-        id=image.id,
-        type=image.type,
-        position=image.position,
-        created_at=image.created_at,
-        **await picture_fields(image.media, sign),
-    )

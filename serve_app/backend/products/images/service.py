@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from db.models import Product, ProductImage, ProductImageType
-from db.repositories.products import ProductWriter
+from db.repositories.products import ProductImageWriter, ProductWriter
 from db.repositories.scope import OrganizationScope
 from db.session import WriteSession
 from serve_app.backend.products.images.schemas import ProductImageUpdate
@@ -37,7 +37,7 @@ async def add(
     product = found(await products.lock(product_id), "Product")
     media = await attachment.keep(session, picture)
     with refusals("This picture", UNIQUE):
-        image = await products.add_image(product, media, kind)
+        image = await ProductImageWriter(session, scope, product.id).add(media, type=kind)
     await products.touch(product)
     return image
 
@@ -59,9 +59,10 @@ async def update(
     """
     products = ProductWriter(session, scope)
     product = found(await products.lock(product_id), "Product")
-    image = found(await products.image(product, image_id), "Image")
+    images = ProductImageWriter(session, scope, product.id)
+    image = found(await images.get(image_id), "Image")
     versions.change(product)
-    image = await products.change_image(product, image, body.changes())
+    image = await images.change(image, body.changes())
     return await products.touch(product), image
 
 
@@ -79,7 +80,8 @@ async def delete(
     """
     products = ProductWriter(session, scope)
     product = found(await products.lock(product_id), "Product")
-    image = found(await products.image(product, image_id), "Image")
-    await products.remove_image(image)
+    images = ProductImageWriter(session, scope, product.id)
+    image = found(await images.get(image_id), "Image")
+    await images.remove(image)
     await products.touch(product)
     await library.release(session, [image.media_id])

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from db.repositories.brands import BrandWriter
-from db.repositories.products import ProductWriter
+from db.repositories.products import ProductImageWriter, ProductWriter
 from db.repositories.scope import OrganizationScope
 from db.session import WriteSession
 from serve_app.backend.brands.schemas import BrandCreate
@@ -161,7 +161,7 @@ class ProductImporter:
                 product = await products.change(product, values)
             if article.picture is not None:
                 media = await self._library.keep(session, article.picture)
-                await products.set_cover(product, media)
+                await ProductImageWriter(session, self._scope, product.id).set_cover(media)
         return ImportStatus.CREATED if is_new else ImportStatus.UPDATED, product.id
 
     async def _brand(self, session: WriteSession, name: str) -> UUID:

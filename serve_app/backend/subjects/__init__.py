@@ -1,0 +1,1 @@
+"""Subjects: the identities that wear the products."""
