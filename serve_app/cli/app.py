@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from serve_app.cli import db, demo, doctor, models, pictures
+from serve_app.cli import db, demo, doctor, models, pictures, seed
 
 app = typer.Typer(
     name="sartiq",
@@ -44,4 +44,5 @@ app.command()(pictures.upscale)
 app.command()(pictures.remove_background)
 app.command()(models.models)
 app.command()(doctor.doctor)
+app.command()(seed.seed)
 app.add_typer(db.app, name="db")
