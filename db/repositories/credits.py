@@ -203,3 +203,28 @@ class CreditLog:
             query = query.where(CreditEntry.reason == reason)
         order = CreditEntry.id.desc()
         return await fetch_page(self._session, query, page=page, size=size, order_by=order)
+
+
+class SubscriptionDirectory:
+    """The subscriptions of all organizations: for superusers, and to find whose one is."""
+
+    def __init__(self, session: ReadSession) -> None:
+        self._session = session
+
+    async def list(
+        self, *, page: int, size: int, organization_id: UUID | None = None, tier: str | None = None
+    ) -> Page[Subscription]:
+        """The newest first; of one organization or of all that ever asked for theirs."""
+        query = select(Subscription)
+        if organization_id is not None:
+            query = query.where(Subscription.organization_id == organization_id)
+        if tier is not None:
+            query = query.where(Subscription.tier == tier)
+        order = Subscription.id.desc()
+        return await fetch_page(self._session, query, page=page, size=size, order_by=order)
+
+    async def owner_of(self, subscription_id: UUID) -> UUID | None:
+        """The organization that has the subscription."""
+        query = select(Subscription.organization_id).where(Subscription.id == subscription_id)
+        owner: UUID | None = await self._session.scalar(query)
+        return owner

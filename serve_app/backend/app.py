@@ -29,6 +29,7 @@ from serve_app.backend.shots.endpoints import router as shots
 from serve_app.backend.styles.endpoints import router as styles
 from serve_app.backend.subjects.endpoints import router as subjects
 from serve_app.backend.subjects.images.endpoints import router as subject_images
+from serve_app.backend.subscriptions.endpoints import router as subscriptions
 from serve_app.backend.users.endpoints import router as users
 from serve_app.core.api import create_api
 
@@ -84,6 +85,8 @@ def create_backend_api(settings: Settings) -> FastAPI:
     api.include_router(generations)
     # /exports, /shootings/{shooting_id}/export
     api.include_router(exports)
+    # /subscriptions
+    api.include_router(subscriptions)
     # /generation-models
     api.include_router(generation_models)
     return api

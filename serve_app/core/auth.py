@@ -18,6 +18,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from db.models import Role, User
 from db.repositories.api_keys import ApiKeyWriter
+from db.repositories.organizations import OrganizationRepository
 from db.repositories.scope import OrganizationScope
 from db.repositories.users import UserRepository
 from serve_app.core.dependencies import RequestResources
@@ -127,7 +128,11 @@ async def authenticate(
     """
     if token and looks_like_token(token):
         login = await log_in_by(resources, token)
-        return _as_member(login.user, least, named, resources.default_organization)
+        principal = _as_member(login.user, least, named, resources.default_organization)
+        # Of a role the organization is known to be there; a superuser may name any.
+        if principal.role is None and principal.organization_id != resources.default_organization:
+            await _see_that_it_exists(resources, principal.organization_id)
+        return principal
     principal = await _by_api_key(resources, token)
     if named not in {None, principal.organization_id}:
         raise NotFound("Organization not found")
@@ -135,6 +140,12 @@ async def authenticate(
     if least > Least.EDITOR:
         raise Forbidden
     return principal
+
+
+async def _see_that_it_exists(resources: Resources, organization_id: UUID) -> None:
+    async with resources.database.read() as session:
+        if await OrganizationRepository(session).get(organization_id) is None:
+            raise NotFound("Organization not found")
 
 
 async def _by_api_key(resources: Resources, key: str | None) -> Principal:

@@ -164,6 +164,13 @@ PERMISSIONS: Final[Mapping[str, Least]] = {
     "export_shooting": Least.EDITOR,
     "list_exports": Least.VIEWER,
     "get_export": Least.VIEWER,
+    # subscriptions,
+    "list_subscriptions": Least.VIEWER,
+    "get_current_subscription": Least.VIEWER,
+    "get_subscription": Least.VIEWER,
+    "update_subscription": Least.SUPERUSER,
+    "renew_subscription": Least.SUPERUSER,
+    "list_credits": Least.ADMIN,
     # and generation models.
     "list_generation_models": Least.PUBLIC,
     "get_generation_model": Least.PUBLIC,

@@ -1,0 +1,1 @@
+"""Subscriptions: an organization's tier, period and credits."""
