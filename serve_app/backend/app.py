@@ -23,6 +23,7 @@ from serve_app.backend.products.endpoints import router as products
 from serve_app.backend.products.images.endpoints import router as product_images
 from serve_app.backend.products.imports.endpoints import router as product_imports
 from serve_app.backend.resolution_presets.endpoints import router as resolution_presets
+from serve_app.backend.search.endpoints import router as search
 from serve_app.backend.shootings.endpoints import router as shootings
 from serve_app.backend.shot_types.endpoints import router as shot_types
 from serve_app.backend.shots.endpoints import router as shots
@@ -61,6 +62,8 @@ def create_backend_api(settings: Settings) -> FastAPI:
     api.include_router(subjects)
     # /subjects/{subject_id}/images
     api.include_router(subject_images)
+    # /search
+    api.include_router(search)
     # /shot-types
     api.include_router(shot_types)
     # /background-presets

@@ -89,6 +89,8 @@ PERMISSIONS: Final[Mapping[str, Least]] = {
     "add_subject_image": Least.EDITOR,
     "update_subject_image": Least.EDITOR,
     "delete_subject_image": Least.EDITOR,
+    # search,
+    "search": Least.VIEWER,
     # presets,
     "list_shot_types": Least.VIEWER,
     "create_shot_type": Least.EDITOR,

@@ -6,14 +6,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from db.models import Look, Role, Shooting
+from db.models import Role
 from db.repositories import OrganizationScope
 from db.repositories.brands import BrandWriter
 from tests.backend.conftest import As
 from tests.factories.organizations import make_scope
 from tests.factories.pictures import picture
 from tests.factories.products import make_product
-from tests.factories.subjects import make_subject
+from tests.factories.shootings import make_look
 from tests.fixtures.api import Gateway
 from tests.fixtures.statements import count_statements
 
@@ -112,25 +112,16 @@ async def test_a_product_that_a_look_shows_stays(
     acting: As, organization_id: UUID, gateway: Gateway
 ) -> None:
     database, scope = gateway.resources.database, OrganizationScope(organization_id)
-    product, subject = await make_product(database, scope), await make_subject(database, scope)
-    async with database.write() as session:
-        brand = await BrandWriter(session, scope).add(name="Nord")
-        shooting = Shooting(organization_id=organization_id, brand_id=brand.id, name="SS27")
-        session.add(shooting)
-        await session.flush()
-        session.add(
-            Look(
-                organization_id=organization_id,
-                shooting_id=shooting.id,
-                main_product_id=product.id,
-                subject_id=subject.id,
-            )
-        )
+    product, further = [await make_product(database, scope) for _ in range(2)]
+    await make_look(
+        database, scope, main_product_id=product.id, product_ids=[further.id], shot_type_ids=()
+    )
     async with acting({organization_id: Role.EDITOR}) as editor:
-        refused = await editor.delete(f"/products/{product.id}")
-        assert refused.status_code == 409
-        assert "looks" in refused.json()["detail"]
-        assert (await editor.get(f"/products/{product.id}")).status_code == 200
+        for shown in (product, further):
+            refused = await editor.delete(f"/products/{shown.id}")
+            assert refused.status_code == 409
+            assert "look" in refused.json()["detail"]
+            assert (await editor.get(f"/products/{shown.id}")).status_code == 200
 
 
 @pytest.mark.parametrize(

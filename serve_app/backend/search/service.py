@@ -1,0 +1,59 @@
+"""Search: the best matches of each type in turn, so that none crowds out the others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import zip_longest
+from typing import Any, assert_never
+
+from db.repositories.scope import OrganizationScope
+from db.repositories.search import ResourceType, SearchRepository
+from db.session import ReadSession
+from serve_app.backend.looks.schemas import LookRead
+from serve_app.backend.products.schemas import ProductRead
+from serve_app.backend.search.schemas import (
+    LookResult,
+    ProductResult,
+    SearchResult,
+    SearchResults,
+    ShootingResult,
+    SubjectResult,
+)
+from serve_app.backend.shootings.schemas import ShootingRead
+from serve_app.backend.subjects.schemas import SubjectRead
+from serve_app.core.dependencies import Sign
+
+
+async def find(
+    session: ReadSession,
+    scope: OrganizationScope,
+    sign: Sign,
+    q: str,
+    *,
+    types: Collection[ResourceType],
+    limit: int,
+) -> SearchResults:
+    """Look for a text in an organization's resources of some types."""
+    search = SearchRepository(session, scope)
+    kinds = [kind for kind in ResourceType if kind in types]
+    pages = [await search.find(kind, q, limit) for kind in kinds]
+    turns = zip_longest(
+        *([(kind, row) for row in page.items] for kind, page in zip(kinds, pages, strict=True))
+    )
+    best = [one for turn in turns for one in turn if one is not None][:limit]
+    results = [await _result(kind, row, sign) for kind, row in best]
+    return SearchResults(results=results, count=sum(page.total for page in pages))
+
+
+async def _result(kind: ResourceType, row: Any, sign: Sign) -> SearchResult:
+    match kind:
+        case ResourceType.PRODUCT:
+            return ProductResult(resource_type="product", data=await ProductRead.of(row, sign))
+        case ResourceType.SHOOTING:
+            data = ShootingRead.model_validate(row)
+            return ShootingResult(resource_type="shooting", data=data)
+        case ResourceType.LOOK:
+            return LookResult(resource_type="look", data=await LookRead.of(row, sign))
+        case ResourceType.SUBJECT:
+            return SubjectResult(resource_type="subject", data=await SubjectRead.of(row, sign))
+    assert_never(kind)
