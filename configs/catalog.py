@@ -101,6 +101,8 @@ class ModelEntry(Entry):
     scheduler_options: Mapping[str, object] = {}
     limits: Limits
     defaults: Defaults
+    # (width, height) that it was trained at, for models that take no other well; empty: any.
+    sizes: tuple[tuple[int, int], ...] = ()
     requires_gpu: bool = False
     # Set by the family's own needs: sequence length of the second text encoder, and the like.
     options: Mapping[str, object] = {}

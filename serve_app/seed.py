@@ -137,20 +137,18 @@ def log_in(base_url: str, email: str, password: str, organization: str | None) -
     Raises:
         SeedError: the platform is not there, or refuses the login.
     """
-    client = httpx.Client(base_url=f"{base_url.rstrip('/')}/api/v1", timeout=60)
+    base = f"{base_url.rstrip('/')}/api/v1"
+    form = {"username": email, "password": password}
     try:
-        form = {"username": email, "password": password}
-        response = client.post("/login/access-token", data=form)
+        response = httpx.post(f"{base}/login/access-token", data=form, timeout=60)
     except httpx.HTTPError as error:
-        client.close()
         raise SeedError(f"no answer from {base_url}: {error}") from error
     if response.is_error:
-        client.close()
         raise SeedError(f"the login of {email} was refused: {response.json()['detail']}")
-    client.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
+    headers = {"Authorization": f"Bearer {response.json()['access_token']}"}
     if organization is not None:
-        client.headers["X-Organization-Id"] = organization
-    return client
+        headers["X-Organization-Id"] = organization
+    return httpx.Client(base_url=base, headers=headers, timeout=60)
 
 
 def _without(values: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -142,12 +142,15 @@ def reference_to(media: Media) -> ImageReference:
 
 
 def native_size(entry: ModelEntry, resolution: tuple[int, int] | None) -> tuple[int, int]:
-    """(width, height) at which a model makes a picture for a resolution: as many pixels as by
-    default, in the resolution's aspect ratio as far as the model's limits go."""
+    """(width, height) at which a model makes a picture for a resolution: of the sizes that it was
+    trained at the one with the nearest aspect ratio; if it takes any size, as many pixels as by
+    default in the resolution's aspect ratio."""
     width, height = entry.defaults.width, entry.defaults.height
     if resolution is None:
         return width, height
     aspect = resolution[0] / resolution[1]
+    if entry.sizes:
+        return min(entry.sizes, key=lambda size: abs(math.log(size[0] / size[1] / aspect)))
     if max(aspect * height / width, width / (aspect * height)) < _SAME_ASPECT:
         return width, height
     ideal = math.sqrt(width * height * aspect)

@@ -25,11 +25,14 @@ from serve_app.compute.runner.lease import Held, Leases
 from serve_app.compute.runner.retry import Stalled, classify
 from serve_app.core.errors import SartiqError
 from serve_app.core.resources import Resources
+from serve_app.core.storage.base import StorageUnavailable
+from serve_app.core.uploads import sweep_uploads
 
 logger = logging.getLogger(__name__)
 
 _SETTLE_RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 _BACKLOG_SECONDS = 0.4
+_SWEEP_SECONDS = 3600.0
 _BACKLOG_FRESH_SECONDS = 3.0
 # What a lost connection to Postgres looks like.
 _DATABASE_ERRORS = (SQLAlchemyError, OSError)
@@ -90,6 +93,7 @@ class Runner:
             self._every(settings.progress_seconds, self._leases.flush),
             self._every(settings.reap_seconds, self._reap),
             self._every(_BACKLOG_SECONDS, self._count_backlog),
+            self._every(_SWEEP_SECONDS, self._sweep),
             self._every(settings.reap_seconds, self._catch_up),
             *(
                 asyncio.create_task(self._claim_forever(queue), name=f"claim {queue}")
@@ -199,6 +203,12 @@ class Runner:
     async def _catch_up(self) -> None:
         for observer in self._observers:
             await observer.catch_up(self._resources.database)
+
+    async def _sweep(self) -> None:
+        try:
+            await sweep_uploads(self._resources.store)
+        except StorageUnavailable as error:
+            logger.warning("removing forgotten uploads: %s", error)
 
     async def _count_backlog(self) -> None:
         async with self._resources.database.read() as session:

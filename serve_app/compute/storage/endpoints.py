@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, File, Path, Query, Request, Response, UploadFile, status
 from fastapi.responses import StreamingResponse
@@ -10,7 +13,13 @@ from fastapi.responses import StreamingResponse
 from serve_app.compute.storage.schemas import ImageRead
 from serve_app.core.auth import Caller, OptionalCaller
 from serve_app.core.dependencies import BaseUrl, OwnUrls, RequestResources
-from serve_app.core.errors import InvalidInput, NotFound, PayloadTooLarge, Unauthorized
+from serve_app.core.errors import (
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    PayloadTooLarge,
+    Unauthorized,
+)
 from serve_app.core.images import ImageTooLarge, UnsupportedImage
 from serve_app.core.intake import Intake, owner_of
 from serve_app.core.openapi import errors
@@ -94,3 +103,42 @@ async def get(
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
     headers["Content-Length"] = str(found.size)
     return StreamingResponse(store.stream(path), media_type=found.content_type, headers=headers)
+
+
+@router.put(
+    "/uploads/{path:path}",
+    operation_id="put_upload",
+    response_class=Response,
+    responses={200: {"description": "Stored."}, **errors(400, 403, 413)},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def put_upload(
+    path: Annotated[str, Path(description="Key of the upload.", max_length=1024)],
+    request: Request,
+    resources: RequestResources,
+    expires: Annotated[str, Query(description="Of a signed URL.", max_length=20)],
+    signature: Annotated[str, Query(description="Of a signed URL.", max_length=200)],
+) -> Response:
+    """Put a file under a URL from `POST /uploads/presigned-url`; what it is is looked at when
+    something takes it. An installation on S3 hands out URLs of that server instead."""
+    if not resources.signer.verify_upload(path, expires, signature):
+        raise Forbidden(_BAD_SIGNATURE)
+    with tempfile.TemporaryFile() as file:
+        await _receive(request.stream(), file, resources.settings.media.max_upload_bytes)
+        await resources.store.put(path, file)
+    return Response()
+
+
+async def _receive(chunks: AsyncIterator[bytes], file: BinaryIO, limit: int) -> None:
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > limit:
+            raise PayloadTooLarge(f"The file is too large: at most {limit:,} bytes")
+        await asyncio.to_thread(file.write, chunk)
+    file.seek(0)

@@ -17,6 +17,9 @@ from deployments.contracts import (
 )
 from serve_app.compute.runner.handlers.base import Work
 
+# Standard deviation of a border, in levels of 8 bits, up to which it is of one colour.
+_PLAIN = 8.0
+
 
 class ProcessingHandler:
     """Sends pictures to the deployment of an operation."""
@@ -94,9 +97,23 @@ async def _stored(work: Work, image: Pixels, result: Result) -> dict[str, Any]:
 
 
 def _fit(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Scale a picture to cover ``width`` x ``height``, and crop what is beyond."""
-    fitted = ImageOps.fit(Image.fromarray(pixels), (width, height), Image.Resampling.LANCZOS)
-    return np.asarray(fitted)
+    """Scale a picture to exactly ``width`` x ``height``.
+
+    Another aspect ratio is reached by more of the background where that is of one colour, so that
+    nobody loses a head; else the picture is cropped around its centre.
+    """
+    picture = Image.fromarray(pixels)
+    size, method = (width, height), Image.Resampling.LANCZOS
+    sides = [pixels[0], pixels[:, 0], pixels[:, -1]]
+    if width * picture.height < height * picture.width:
+        # More is needed below: only if nobody is cut off there.
+        sides.append(pixels[-1])
+    border = np.concatenate(sides)
+    is_plain = border.std(axis=0).max() < _PLAIN
+    if not is_plain:
+        return np.asarray(ImageOps.fit(picture, size, method))
+    colour = tuple(int(value) for value in np.median(border, axis=0))
+    return np.asarray(ImageOps.pad(picture, size, method, color=colour))
 
 
 def _composite(cut_out: Pixels, color: str | None, picture: Pixels | None) -> Pixels:
