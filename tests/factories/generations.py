@@ -11,8 +11,33 @@ from db.models import Generation, GenerationType, Prediction, Shot, ShotStatus, 
 from db.repositories import OrganizationScope
 from db.repositories.shots import ShotWriter
 from db.session import Database
+from serve_app.backend.generations.recipe import Recipe
 from serve_app.core.storage.base import ObjectStore
 from tests.factories.pictures import picture
+
+_CONFIG: dict[str, Any] = {
+    "model": "atelier-tiny",
+    "prompt": "a young woman wearing a linen summer dress",
+    "negative_prompt": "",
+    "num_outputs": 4,
+    "seed": 7,
+    "width": 48,
+    "height": 64,
+    "steps": 4,
+    "guidance_scale": 4.0,
+    "image_guidance_scale": 1.5,
+    "strength": None,
+    "output_format": "png",
+    "loras": [],
+}
+_RECIPE = Recipe(
+    composition={"subject": "a young woman", "product": "a linen summer dress"},
+    config=_CONFIG,
+    product=None,
+    background=None,
+    resolution=None,
+    file_format="png",
+)
 
 
 async def make_generation(
@@ -24,12 +49,12 @@ async def make_generation(
         "revision": shot.revision,
         "type": GenerationType.BASE,
         "status": TaskStatus.COMPLETED,
-        "model": "atelier-tiny",
-        "prompt": "a young woman wearing a linen summer dress",
-        "negative_prompt": "",
-        "seed": 7,
-        "num_predictions": 4,
-        "recipe": {},
+        "model": _CONFIG["model"],
+        "prompt": _CONFIG["prompt"],
+        "negative_prompt": _CONFIG["negative_prompt"],
+        "seed": _CONFIG["seed"],
+        "num_predictions": _CONFIG["num_outputs"],
+        "recipe": _RECIPE.as_dict(),
     }
     async with database.write() as session:
         generation = Generation(organization_id=scope.organization_id, **values | changes)

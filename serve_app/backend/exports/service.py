@@ -16,6 +16,7 @@ from serve_app.backend.exports.schemas import ExportCreate, ExportRead
 from serve_app.core.dependencies import Sign
 from serve_app.core.errors import Conflict
 from serve_app.core.orders import MAX_ATTEMPTS
+from serve_app.core.references import check_references
 from serve_app.core.rows import found
 
 _AS_IT_IS = {"name": ""}
@@ -45,11 +46,12 @@ async def begin(
     """Queue the packing of a shooting's approved images, as they are approved now.
 
     Raises:
-        NotFound: there is no such shooting.
+        NotFound: there is no such shooting, or a shot that was asked for is not there.
         NothingToExport, NotApproved: as they say.
     """
     exports = ExportWriter(session, scope)
     shooting, brand = found(await exports.shooting(shooting_id), "Shooting")
+    await check_references(session, scope, {"shot_ids": body.shot_ids})
     chosen = _chosen(await exports.deliverables(shooting_id), body.shot_ids)
     names = Names(body.filename_template, shooting, brand, body.format.value)
     entries = [
