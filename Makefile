@@ -78,8 +78,15 @@ $(INSTALLED): requirements.lock pyproject.toml | $(BIN)/python
 	@$(COMPILE)
 	@touch $@
 
-$(INSTALLED_DEV): requirements-dev.lock $(INSTALLED)
+$(INSTALLED_DEV): requirements-dev.lock tests/contract/clients/package-lock.json $(INSTALLED)
 	@echo "Installing the development tools into $(VENV) …"
 	@$(PIP_INSTALL) --no-warn-conflicts -r requirements-dev.lock
+	@# Its command line asks for an older typer than ours, and works with ours.
+	@$(PIP_INSTALL) --no-deps openapi-python-client==0.29.1
+	@# Tests that need Node.js say so where there is none.
+	@if command -v npm >/dev/null; then \
+		mkdir -p $(VENV)/node && cp tests/contract/clients/package*.json $(VENV)/node/ \
+			&& npm ci --silent --ignore-scripts --prefix $(VENV)/node; \
+	fi
 	@$(COMPILE)
 	@touch $@
