@@ -15,8 +15,8 @@ class BodyLimit:
 
     Args:
         app: what reads the body.
-        max_form_bytes: of a multipart form, which is read onto the disk; other bodies are held in
-            memory and may have ``JSON_BYTES``.
+        max_form_bytes: of a multipart form and of a ``PUT``, which carries a file: both are read
+            onto the disk. Other bodies are held in memory and may have ``JSON_BYTES``.
     """
 
     def __init__(self, app: ASGIApp, max_form_bytes: int) -> None:
@@ -30,7 +30,7 @@ class BodyLimit:
             return
         headers = Headers(scope=scope)
         is_form = headers.get("content-type", "").lower().startswith("multipart/")
-        limit = self.max_form_bytes if is_form else JSON_BYTES
+        limit = self.max_form_bytes if is_form or scope["method"] == "PUT" else JSON_BYTES
         declared = headers.get("content-length", "0")
         too_long = declared.isdecimal() and int(declared[:20]) > limit
         received = 0

@@ -89,6 +89,8 @@ PERMISSIONS: Final[Mapping[str, Least]] = {
     "add_subject_image": Least.EDITOR,
     "update_subject_image": Least.EDITOR,
     "delete_subject_image": Least.EDITOR,
+    # uploads,
+    "presign_upload": Least.EDITOR,
     # search,
     "search": Least.VIEWER,
     # presets,
@@ -185,6 +187,8 @@ PERMISSIONS: Final[Mapping[str, Least]] = {
     "cancel_task": Least.EDITOR,
     # and the storage.
     "upload_image": Least.EDITOR,
+    # By its signature alone.
+    "put_upload": Least.PUBLIC,
     # By its signature too, which needs no caller.
     "get_image": Least.VIEWER,
 }

@@ -76,9 +76,9 @@ class Uploads:
         await self._store.delete(key)
 
 
-async def sweep_uploads(store: ObjectStore) -> int:
+async def sweep_uploads(store: ObjectStore, now: datetime | None = None) -> int:
     """Remove every organization's uploads that nothing took in 24 hours; returns how many."""
-    oldest = datetime.now(UTC) - _KEPT
+    oldest = (now or datetime.now(UTC)) - _KEPT
     stale = [found.path async for found in store.list(FOLDER) if found.modified_at < oldest]
     for path in stale:
         await store.delete(path)

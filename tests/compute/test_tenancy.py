@@ -30,6 +30,8 @@ CREATIONS = {
     f"POST {COMPUTE_BASE}/tasks/generation",
     f"POST {COMPUTE_BASE}/storage/images",
 }
+# By the signature of the URL, which names one object: see tests/backend/uploads.
+SIGNED = {f"PUT {COMPUTE_BASE}/storage/uploads/{{path}}"}
 # Without an owner.
 PUBLIC = {
     "GET /healthz",
@@ -66,7 +68,7 @@ def test_every_route_has_a_case(gateway: Gateway) -> None:
     found = operations(create_gateway(gateway.settings, gpu=False))
     # Those of the Backend are walked by tests/backend/test_permissions.py and test_tenancy.py.
     backend = {one for one in found - PUBLIC if one.partition(" ")[2].startswith(BACKEND_BASE)}
-    assert found - backend == OBJECTS | LISTS | CREATIONS | PUBLIC
+    assert found - backend == OBJECTS | LISTS | CREATIONS | SIGNED | PUBLIC
 
 
 def test_no_route_is_hidden_from_the_walk(gateway: Gateway) -> None:

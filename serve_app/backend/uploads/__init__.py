@@ -1,0 +1,1 @@
+"""Uploads: files that are put straight into storage."""
