@@ -105,3 +105,31 @@ async def test_listening_survives_a_lost_connection(
         await execute(own_database_url, "NOTIFY sartiq_tasks, 'upscaling'")
         assert await heard.get() == Notification("sartiq_tasks", "upscaling")
     assert heard.empty()
+
+
+async def test_what_follows_the_end_of_a_transaction(own_database: Database) -> None:
+    done: list[str] = []
+
+    async def note(what: str) -> None:
+        done.append(f"{what} {await slugs(own_database)}")
+
+    async def break_down() -> None:
+        raise OSError
+
+    async with own_database.write() as session:
+        session.after_commit(break_down)  # logged, and of no consequence
+        session.after_commit(lambda: note("committed"))
+        session.after_rollback(lambda: note("never"))
+        await OrganizationWriter(session).create(name="Kept", slug="kept")
+    assert done == ["committed ['kept']"]
+
+    async def fail() -> None:
+        async with own_database.write() as session:
+            session.after_commit(lambda: note("never"))
+            session.after_rollback(lambda: note("rolled back"))
+            await OrganizationWriter(session).create(name="Lost", slug="lost")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert done[1:] == ["rolled back ['kept']"]

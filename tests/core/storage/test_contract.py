@@ -240,3 +240,15 @@ async def test_check_leaves_nothing_behind(store: ObjectStore) -> None:
     await store.check()
     await store.check()
     assert await paths(store) == set()
+
+
+async def test_a_signed_upload_is_for_one_object(store: ObjectStore) -> None:
+    for seconds in (0, 8 * 24 * 3600):
+        with pytest.raises(ValueError, match="seconds"):
+            await store.sign_upload("temp/a.png", expires_in=seconds, base_url=BASE_URL)
+    with pytest.raises(InvalidPath):
+        await store.sign_upload("../a.png", expires_in=60, base_url=BASE_URL)
+    url = await store.sign_upload("temp/a.png", expires_in=60, base_url=BASE_URL)
+    assert urlsplit(url).path.endswith("/temp/a.png")
+    # It grants no reading.
+    assert not store.grants(url, [BASE_URL])

@@ -112,3 +112,14 @@ def processes_of(folder: Path) -> list[int]:
         for process in psutil.process_iter(["cmdline"])
         if any(str(folder) in word for word in process.info["cmdline"] or [])
     ]
+
+
+async def test_presigned_uploads_take_a_file_without_a_header(seaweed_url: str) -> None:
+    store = S3Store(location(seaweed_url, bucket=f"test-{uuid4().hex}"))
+    url = await store.sign_upload("temp/a.png", expires_in=60, base_url="")
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.put(url.replace("a.png", "b.png"), content=b"x")).status_code == 403
+        assert (await client.put(url, content=b"pixels")).status_code == 200
+        assert (await client.get(url)).status_code == 403
+    assert await store.get("temp/a.png") == b"pixels"
+    await store.aclose()

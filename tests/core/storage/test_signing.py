@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from urllib.parse import parse_qsl, urlsplit
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,3 +54,15 @@ def test_repeated_parameters_are_refused() -> None:
 def test_origins_compare_as_browsers_do() -> None:
     assert origin("HTTP://Example.com/a") == origin("http://example.com:80")
     assert origin("https://example.com") != origin("http://example.com")
+
+
+def test_reading_and_writing_are_different_rights() -> None:
+    query = {"expires_in": 60, "base_url": "http://a"}
+    read, write = (
+        dict(parse_qsl(urlsplit(url).query))
+        for url in (SIGNER.sign("a.png", **query), SIGNER.sign_upload("a.png", **query))
+    )
+    assert SIGNER.verify_upload("a.png", write["expires"], write["signature"])
+    assert not SIGNER.verify_upload("b.png", write["expires"], write["signature"])
+    assert not SIGNER.verify_upload("a.png", read["expires"], read["signature"])
+    assert not SIGNER.verify("a.png", write["expires"], write["signature"])
