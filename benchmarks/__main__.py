@@ -21,7 +21,16 @@ from benchmarks.machine import Machine
 from configs.settings import CHECKOUT
 
 # In this order: the one that needs no platform first, memory last, when everything has worked.
-BENCHMARKS = ("backlog", "start", "task", "four_images", "throughput", "reads", "memory")
+BENCHMARKS = (
+    "backlog",
+    "start",
+    "task",
+    "four_images",
+    "throughput",
+    "reads",
+    "studio",
+    "memory",
+)
 RESULTS = CHECKOUT / "benchmarks" / "results"
 QUICK_RESULTS = CHECKOUT / "outputs" / "benchmarks-quick"
 
