@@ -14,12 +14,13 @@ from db.session import WriteSession
 from serve_app.core.errors import InvalidInput, PayloadTooLarge, UnprocessableField
 from serve_app.core.images import ImageTooLarge, InvalidImage, UnsupportedImage
 from serve_app.core.media import MediaLibrary
+from serve_app.core.openapi import BINARY
 from serve_app.core.pictures import Picture
 from serve_app.core.uploads import Uploads
 
 BodyT = TypeVar("BodyT", bound=BaseModel)
 
-FormFile = Annotated[UploadFile | None, File(description="JPEG, PNG, WebP or AVIF.")]
+FormFile = Annotated[UploadFile | None, File(description="JPEG, PNG, WebP or AVIF."), BINARY]
 FormUploadKey = Annotated[
     str | None,
     Form(
@@ -81,7 +82,8 @@ async def json_body(request: Request, model: type[BodyT]) -> BodyT | None:
     """The JSON of a request that may also be a form; None if it is one.
 
     Raises:
-        RequestValidationError: it is no JSON, or not what the model describes.
+        UnprocessableField: it is no JSON.
+        RequestValidationError: it is not what the model describes.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
@@ -89,8 +91,13 @@ async def json_body(request: Request, model: type[BodyT]) -> BodyT | None:
     try:
         return model.model_validate_json(await request.body())
     except ValidationError as error:
-        problems = [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
-        raise RequestValidationError(problems) from error
+        first, *_ = problems = error.errors()
+        if first["type"] == "json_invalid":
+            detail = f"This is not valid JSON: {first['ctx']['error']}"
+            raise UnprocessableField(detail, ("body",), "json_invalid") from error
+        raise RequestValidationError(
+            [{**one, "loc": ("body", *one["loc"])} for one in problems]
+        ) from error
 
 
 def also_json(model: type[BaseModel]) -> dict[str, Any]:

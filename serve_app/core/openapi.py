@@ -1,10 +1,14 @@
-"""What the OpenAPI documents say about errors, in one place."""
+"""What the OpenAPI documents say about errors and files, in one place."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
+
+# Of a file in a form, `Annotated[UploadFile, File(), BINARY]`: FastAPI writes it as JSON Schema has
+# it, which makes generated clients send text.
+BINARY = WithJsonSchema({"type": "string", "format": "binary"})
 
 
 class ErrorRead(BaseModel):

@@ -22,7 +22,7 @@ from serve_app.core.errors import (
 )
 from serve_app.core.images import ImageTooLarge, UnsupportedImage
 from serve_app.core.intake import Intake, owner_of
-from serve_app.core.openapi import errors
+from serve_app.core.openapi import BINARY, errors
 
 router = APIRouter(prefix="/storage", tags=["storage"])
 
@@ -37,7 +37,7 @@ _CACHE_CONTROL = "private, max-age=31536000, immutable"
     responses=errors(401, 413, 415),
 )
 async def upload(
-    file: Annotated[UploadFile, File(description="JPEG, PNG, WebP or AVIF.")],
+    file: Annotated[UploadFile, File(description="JPEG, PNG, WebP or AVIF."), BINARY],
     caller: Caller,
     resources: RequestResources,
     own_urls: OwnUrls,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from io import BytesIO
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -162,11 +163,26 @@ async def test_a_picture_for_no_product_leaves_nothing(
     assert await objects(gateway, organization_id) == set()
 
 
-async def test_neither_a_file_nor_a_key(editor: httpx.AsyncClient, product: Product) -> None:
-    url = f"/products/{product.id}/images"
-    for response in (await editor.post(url), await editor.post(url, json={})):
-        assert response.status_code == 422
-        assert response.json()["detail"][0]["loc"][0] == "body"
+@pytest.mark.parametrize(
+    ("body", "loc"),
+    [
+        ({}, ["file"]),
+        ({"files": {"file": b""}, "data": {"type": "front"}}, ["type"]),
+        ({"files": {"file": picture()}, "data": {"upload_key": "temp/a/b.png"}}, ["file"]),
+        ({"json": {}}, ["upload_key"]),
+        ({"json": {"upload_key": "a", "type": "front"}}, ["type"]),
+        ({"json": {"upload_key": "a", "kind": "back"}}, ["kind"]),
+        ({"json": [1]}, []),
+        ({"content": b"{", "headers": {"Content-Type": "application/json"}}, []),
+        ({"content": b"\xff", "headers": {"Content-Type": "application/json"}}, []),
+    ],
+)
+async def test_refusals_name_the_field(
+    editor: httpx.AsyncClient, product: Product, body: dict[str, Any], loc: list[str]
+) -> None:
+    refused = await editor.post(f"/products/{product.id}/images", **body)
+    assert refused.status_code == 422, refused.text
+    assert refused.json()["detail"][0]["loc"] == ["body", *loc]
 
 
 async def test_pictures_of_others_are_not_found(
@@ -200,7 +216,12 @@ async def test_an_organization_that_goes_takes_its_objects(
 ) -> None:
     assert (await add(editor, product, picture())).status_code == 201
     assert await objects(gateway, organization_id)
+    store = gateway.resources.store
+    others = [f"{folder}/{organization_id.hex}/a.zip" for folder in ("temp", "exports")]
+    for path in others:
+        await store.put(path, b"x")
     async with acting(superuser=True) as superuser:
         gone = await superuser.delete(f"/organizations/{organization_id}")
     assert gone.status_code == 204, gone.text
     assert await objects(gateway, organization_id) == set()
+    assert not any([await store.exists(path) for path in others])

@@ -15,7 +15,7 @@ from serve_app.core.dependencies import RequestResources
 from serve_app.core.errors import PayloadTooLarge
 from serve_app.core.idempotency import Idempotency
 from serve_app.core.media import Library
-from serve_app.core.openapi import MEMBER, errors
+from serve_app.core.openapi import BINARY, MEMBER, errors
 
 router = APIRouter(prefix="/products/import", tags=["products"])
 
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/products/import", tags=["products"])
     responses=errors(*MEMBER, 409, 413),
 )
 async def import_products(
-    file: Annotated[UploadFile, File(description="CSV in UTF-8 with a header; see above.")],
+    file: Annotated[UploadFile, File(description="CSV in UTF-8 with a header."), BINARY],
     scope: Scope,
     resources: RequestResources,
     library: Library,
