@@ -239,6 +239,21 @@ async def test_coming_and_going_at_the_same_time_loses_nothing(shelf: Shelf) -> 
     assert await shelf.objects() == set()
 
 
+async def test_the_last_use_goes_while_a_new_one_is_not_yet_committed(shelf: Shelf) -> None:
+    taken = await shelf.library.take(picture())
+    last = await shelf.show(taken)
+    product = await make_product(shelf.database, shelf.scope)
+    async with shelf.database.write() as session:
+        media = await shelf.library.keep(session, taken)
+        images = ProductImageWriter(session, shelf.scope, product.id)
+        await images.add(media, type=ProductImageType.BACK)
+        hiding = asyncio.create_task(shelf.hide(*last))
+        await asyncio.sleep(0.2)
+        assert not hiding.done()
+    await hiding
+    assert await shelf.objects() == {media.path, media.thumbnail_path}
+
+
 async def test_organizations_share_nothing(shelf: Shelf, gateway: Gateway) -> None:
     other = Shelf(gateway, await make_scope(gateway.resources.database))
     taken = await shelf.library.take(picture())
