@@ -29,8 +29,8 @@ class StepKind(StrEnum):
 
     GENERATE = "generate"
     EVALUATE = "evaluate"
-    BACKGROUND = "background"
     UPSCALE = "upscale"
+    BACKGROUND = "background"
 
 
 class PredictionStatus(StrEnum):

@@ -879,7 +879,7 @@ def _create_generation_steps() -> None:
         _uuid("organization_id"),
         _uuid("generation_id"),
         sa.Column(
-            "kind", _one_of("kind", "generate", "evaluate", "background", "upscale"), nullable=False
+            "kind", _one_of("kind", "generate", "evaluate", "upscale", "background"), nullable=False
         ),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("index", sa.Integer(), nullable=False),

@@ -68,9 +68,10 @@ class Recipe:
     @property
     def finishing(self) -> tuple[StepKind, ...]:
         """The steps that each accepted image goes through, in their order."""
-        background = (StepKind.BACKGROUND,) if self.background else ()
         upscale = (StepKind.UPSCALE,) if self.resolution else ()
-        return (*background, *upscale)
+        # Last: no model may touch the colour that a brand has chosen.
+        background = (StepKind.BACKGROUND,) if self.background else ()
+        return (*upscale, *background)
 
     def generate(self, config: Mapping[str, Any]) -> NewTask:
         """The task that makes the images; ``config``: the recipe's, or of a later attempt."""
