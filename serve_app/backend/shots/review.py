@@ -110,7 +110,9 @@ class Review:
         if prediction.status is PredictionStatus.REJECTED:
             raise NotNow("This image has been rejected; select it first")
         await self._predictions.change(prediction, {"status": PredictionStatus.APPROVED})
-        decision = self._decision(decision_notes=body.notes, prediction_id=prediction.id)
+        decision = self._decision(
+            decision_notes=body.notes, prediction_id=prediction.id, reason=None
+        )
         return await self._move(shot, Action.APPROVE, decision, current_prediction_id=prediction.id)
 
     async def reject(self, shot_id: UUID, body: ShotReject) -> Shot:
