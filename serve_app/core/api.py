@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 from configs.settings import Settings
 from serve_app.core.errors import install_error_handlers
 from serve_app.core.limits import BodyLimit
+from serve_app.core.openapi import install_document
 from serve_app.core.outages import install_outage_handlers
 from serve_app.core.versions import install_version_handler
 
@@ -26,6 +27,7 @@ def create_api(title: str, description: str, settings: Settings) -> FastAPI:
     api = FastAPIOffline(
         title=title, description=description, version=version("sartiq"), redoc_url=None
     )
+    install_document(api)
     install_error_handlers(api)
     install_outage_handlers(api)
     install_version_handler(api)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastapi import FastAPI
 from pydantic import BaseModel, Field, WithJsonSchema
 
 # Of a file in a form, `Annotated[UploadFile, File(), BINARY]`: FastAPI writes it as JSON Schema has
@@ -50,3 +51,32 @@ def _refusal(code: int) -> dict[str, Any]:
 # What any request of a member may meet: several organizations and none named, no token, not
 # enough rights, an organization or an object that is not theirs.
 MEMBER = (400, 401, 403, 404)
+
+# What any operation may meet: the database is away; and any with a body: it cannot be read, or is
+# too long.
+_ALWAYS = (503,)
+_WITH_BODY = (400, 413)
+
+
+def install_document(api: FastAPI) -> None:
+    """Make the API's document say of each operation what every one may answer."""
+    generate = api.openapi
+
+    def openapi() -> dict[str, Any]:
+        if api.openapi_schema is None:
+            _complete(generate())
+        assert api.openapi_schema is not None
+        return api.openapi_schema
+
+    # As FastAPI documents it.
+    api.openapi = openapi  # type: ignore[method-assign]
+
+
+def _complete(document: dict[str, Any]) -> None:
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorRead"}}}
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            codes = _ALWAYS + (_WITH_BODY if "requestBody" in operation else ())
+            for code in codes:
+                response = {"description": _MEANINGS[code], "content": content}
+                operation["responses"].setdefault(str(code), response)

@@ -17,14 +17,15 @@ from uuid import uuid4
 import pytest
 
 from db.models import Role
-from serve_app.gateway import BACKEND_BASE, COMPUTE_BASE
-from tests.contract.test_reference_compute import CLIENTS, serving
+from serve_app.gateway import BACKEND_BASE
+from tests.contract.test_reference_compute import CLIENTS
 from tests.factories.pictures import picture
 from tests.factories.presets import standard_shot_types
 from tests.factories.shootings import make_brand
 from tests.factories.styles import make_style
 from tests.factories.subjects import make_subject
 from tests.factories.users import PASSWORD, make_user
+from tests.fixtures.serving import serving
 from tests.fixtures.studio import StudioUnderTest
 
 COMMANDS = {
@@ -89,7 +90,7 @@ async def test_clients_of_the_reference(
     environment = await catalog(studio)
     with serving(studio.gateway.settings) as url:
         async with studio.running():
-            base = url.removesuffix(COMPUTE_BASE) + BACKEND_BASE
+            base = url + BACKEND_BASE
             check(await run(client, environment | {"BASE_URL": base}, file), environment)
 
 

@@ -11,31 +11,26 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import sys
-import threading
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from PIL import Image
 
-from configs.settings import Settings
 from db.repositories import ClaimedTask, TaskQueue
 from db.session import Database
 from serve_app.core.storage.base import ObjectStore
 from serve_app.core.storage.factory import open_store
-from serve_app.gateway import COMPUTE_BASE, create_gateway
+from serve_app.gateway import COMPUTE_BASE
 from tests.factories.pictures import picture
 from tests.factories.tasks import claim
 from tests.fixtures.api import API_KEY, make_settings
 from tests.fixtures.platform import LivePlatform
+from tests.fixtures.serving import serving
 
 CLIENTS = Path(__file__).parent / "clients"
 COMMANDS = {
@@ -53,27 +48,6 @@ ERRORS = [
         ],
     ],
 ]
-
-
-@contextmanager
-def serving(settings: Settings) -> Iterator[str]:
-    """The gateway behind a real socket; the base URL of its Compute API."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            create_gateway(settings, gpu=False), lifespan="on", log_level="warning", ws="none"
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}{COMPUTE_BASE}"
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +92,7 @@ async def compute_url(tmp_path: Path, own_database_url: str) -> AsyncIterator[st
     database, store = Database.connect(settings), open_store(settings)
     painting = asyncio.create_task(Painter(database, store).work())
     with serving(settings) as url:
-        yield url
+        yield url + COMPUTE_BASE
     painting.cancel()
     await asyncio.gather(painting, return_exceptions=True)
     await database.close()

@@ -109,7 +109,7 @@ async def get(
     "/uploads/{path:path}",
     operation_id="put_upload",
     response_class=Response,
-    responses={200: {"description": "Stored."}, **errors(400, 403, 413)},
+    responses={200: {"description": "Stored."}, **errors(400, 403, 404, 413)},
     openapi_extra={
         "requestBody": {
             "required": True,
