@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from starlette.applications import Starlette
 
+from serve_app.core.credits import InsufficientCredits
 from serve_app.core.errors import (
     Conflict,
     InvalidInput,
@@ -37,6 +38,8 @@ def subclasses(root: type[SartiqError]) -> Iterator[type[SartiqError]]:
 def make(kind: type[SartiqError]) -> SartiqError:
     if issubclass(kind, TooManyRequests):
         return kind(30)
+    if issubclass(kind, InsufficientCredits):
+        return kind(4, 1)
     if issubclass(kind, UnprocessableField):
         return kind("too many", ("body", "steps"), "less_than_equal")
     return kind("what went wrong")

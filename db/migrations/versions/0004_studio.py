@@ -133,7 +133,6 @@ def _create_brands() -> None:
         op.f("ix_brands_organization_id"),
         "brands",
         ["organization_id", sa.literal_column("id DESC")],
-        unique=False,
     )
 
 
@@ -178,7 +177,6 @@ def _create_resolution_presets() -> None:
         op.f("ix_resolution_presets_organization_id_position"),
         "resolution_presets",
         ["organization_id", "position"],
-        unique=False,
     )
 
 
@@ -213,7 +211,6 @@ def _create_shot_types() -> None:
         op.f("ix_shot_types_organization_id_position"),
         "shot_types",
         ["organization_id", "position"],
-        unique=False,
     )
 
 
@@ -241,7 +238,6 @@ def _create_styles() -> None:
         op.f("ix_styles_organization_id"),
         "styles",
         ["organization_id", sa.literal_column("id DESC")],
-        unique=False,
     )
 
 
@@ -273,7 +269,6 @@ def _create_subjects() -> None:
         op.f("ix_subjects_organization_id"),
         "subjects",
         ["organization_id", sa.literal_column("id DESC")],
-        unique=False,
     )
 
 
@@ -323,14 +318,11 @@ def _create_background_presets() -> None:
         _refers("background_presets", "organization_id", "organizations", "CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_background_presets")),
     )
-    op.create_index(
-        op.f("ix_background_presets_media_id"), "background_presets", ["media_id"], unique=False
-    )
+    op.create_index(op.f("ix_background_presets_media_id"), "background_presets", ["media_id"])
     op.create_index(
         op.f("ix_background_presets_organization_id_position"),
         "background_presets",
         ["organization_id", "position"],
-        unique=False,
     )
 
 
@@ -351,12 +343,11 @@ def _create_guidelines() -> None:
         _refers("guidelines", "organization_id", "organizations", "CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_guidelines")),
     )
-    op.create_index(op.f("ix_guidelines_brand_id"), "guidelines", ["brand_id"], unique=False)
+    op.create_index(op.f("ix_guidelines_brand_id"), "guidelines", ["brand_id"])
     op.create_index(
         op.f("ix_guidelines_organization_id"),
         "guidelines",
         ["organization_id", sa.literal_column("id DESC")],
-        unique=False,
     )
 
 
@@ -390,12 +381,11 @@ def _create_products() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_products")),
         sa.UniqueConstraint("organization_id", "sku", name=op.f("uq_products_organization_id_sku")),
     )
-    op.create_index(op.f("ix_products_brand_id"), "products", ["brand_id"], unique=False)
+    op.create_index(op.f("ix_products_brand_id"), "products", ["brand_id"])
     op.create_index(
         op.f("ix_products_organization_id"),
         "products",
         ["organization_id", sa.literal_column("id DESC")],
-        unique=False,
     )
 
 
@@ -419,17 +409,12 @@ def _create_subject_images() -> None:
             "subject_id", "media_id", name=op.f("uq_subject_images_subject_id_media_id")
         ),
     )
-    op.create_index(
-        op.f("ix_subject_images_media_id"), "subject_images", ["media_id"], unique=False
-    )
-    op.create_index(
-        op.f("ix_subject_images_shot_type_id"), "subject_images", ["shot_type_id"], unique=False
-    )
+    op.create_index(op.f("ix_subject_images_media_id"), "subject_images", ["media_id"])
+    op.create_index(op.f("ix_subject_images_shot_type_id"), "subject_images", ["shot_type_id"])
     op.create_index(
         op.f("ix_subject_images_subject_id_position"),
         "subject_images",
         ["subject_id", "position"],
-        unique=False,
     )
 
 
@@ -454,9 +439,7 @@ def _create_guideline_rules() -> None:
             name=op.f("uq_guideline_rules_guideline_id_shot_type_id"),
         ),
     )
-    op.create_index(
-        op.f("ix_guideline_rules_shot_type_id"), "guideline_rules", ["shot_type_id"], unique=False
-    )
+    op.create_index(op.f("ix_guideline_rules_shot_type_id"), "guideline_rules", ["shot_type_id"])
 
 
 def _create_product_images() -> None:
@@ -479,14 +462,11 @@ def _create_product_images() -> None:
             "product_id", "media_id", name=op.f("uq_product_images_product_id_media_id")
         ),
     )
-    op.create_index(
-        op.f("ix_product_images_media_id"), "product_images", ["media_id"], unique=False
-    )
+    op.create_index(op.f("ix_product_images_media_id"), "product_images", ["media_id"])
     op.create_index(
         op.f("ix_product_images_product_id_position"),
         "product_images",
         ["product_id", "position"],
-        unique=False,
     )
 
 
@@ -524,13 +504,12 @@ def _create_shootings() -> None:
         _refers("shootings", "organization_id", "organizations", "CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_shootings")),
     )
-    op.create_index(op.f("ix_shootings_brand_id"), "shootings", ["brand_id"], unique=False)
-    op.create_index(op.f("ix_shootings_guideline_id"), "shootings", ["guideline_id"], unique=False)
+    op.create_index(op.f("ix_shootings_brand_id"), "shootings", ["brand_id"])
+    op.create_index(op.f("ix_shootings_guideline_id"), "shootings", ["guideline_id"])
     op.create_index(
         op.f("ix_shootings_organization_id"),
         "shootings",
         ["organization_id", sa.literal_column("id DESC")],
-        unique=False,
     )
 
 
@@ -566,23 +545,18 @@ def _create_looks() -> None:
         _refers("looks", "subject_id", "subjects"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_looks")),
     )
-    op.create_index(
-        op.f("ix_looks_background_preset_id"), "looks", ["background_preset_id"], unique=False
-    )
-    op.create_index(op.f("ix_looks_guideline_id"), "looks", ["guideline_id"], unique=False)
-    op.create_index(op.f("ix_looks_main_product_id"), "looks", ["main_product_id"], unique=False)
+    op.create_index(op.f("ix_looks_background_preset_id"), "looks", ["background_preset_id"])
+    op.create_index(op.f("ix_looks_guideline_id"), "looks", ["guideline_id"])
+    op.create_index(op.f("ix_looks_main_product_id"), "looks", ["main_product_id"])
     op.create_index(
         op.f("ix_looks_organization_id"),
         "looks",
         ["organization_id", sa.literal_column("id DESC")],
-        unique=False,
     )
-    op.create_index(
-        op.f("ix_looks_resolution_preset_id"), "looks", ["resolution_preset_id"], unique=False
-    )
-    op.create_index(op.f("ix_looks_shooting_id"), "looks", ["shooting_id"], unique=False)
-    op.create_index(op.f("ix_looks_style_id"), "looks", ["style_id"], unique=False)
-    op.create_index(op.f("ix_looks_subject_id"), "looks", ["subject_id"], unique=False)
+    op.create_index(op.f("ix_looks_resolution_preset_id"), "looks", ["resolution_preset_id"])
+    op.create_index(op.f("ix_looks_shooting_id"), "looks", ["shooting_id"])
+    op.create_index(op.f("ix_looks_style_id"), "looks", ["style_id"])
+    op.create_index(op.f("ix_looks_subject_id"), "looks", ["subject_id"])
 
 
 def _create_look_products() -> None:
@@ -597,12 +571,8 @@ def _create_look_products() -> None:
         _refers("look_products", "product_id", "products"),
         sa.PrimaryKeyConstraint("look_id", "product_id", name=op.f("pk_look_products")),
     )
-    op.create_index(
-        op.f("ix_look_products_organization_id"), "look_products", ["organization_id"], unique=False
-    )
-    op.create_index(
-        op.f("ix_look_products_product_id"), "look_products", ["product_id"], unique=False
-    )
+    op.create_index(op.f("ix_look_products_organization_id"), "look_products", ["organization_id"])
+    op.create_index(op.f("ix_look_products_product_id"), "look_products", ["product_id"])
 
 
 def _create_shots() -> None:
@@ -638,19 +608,14 @@ def _create_shots() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_shots")),
         sa.UniqueConstraint("look_id", "shot_type_id", name=op.f("uq_shots_look_id_shot_type_id")),
     )
-    op.create_index(
-        op.f("ix_shots_current_prediction_id"), "shots", ["current_prediction_id"], unique=False
-    )
+    op.create_index(op.f("ix_shots_current_prediction_id"), "shots", ["current_prediction_id"])
     op.create_index(
         op.f("ix_shots_organization_id"),
         "shots",
         ["organization_id", sa.literal_column("id DESC")],
-        unique=False,
     )
-    op.create_index(
-        op.f("ix_shots_shooting_id_status"), "shots", ["shooting_id", "status"], unique=False
-    )
-    op.create_index(op.f("ix_shots_shot_type_id"), "shots", ["shot_type_id"], unique=False)
+    op.create_index(op.f("ix_shots_shooting_id_status"), "shots", ["shooting_id", "status"])
+    op.create_index(op.f("ix_shots_shot_type_id"), "shots", ["shot_type_id"])
 
 
 def _create_generations() -> None:
@@ -703,16 +668,12 @@ def _create_generations() -> None:
         op.f("ix_generations_organization_id"),
         "generations",
         ["organization_id", sa.literal_column("id DESC")],
-        unique=False,
     )
-    op.create_index(
-        op.f("ix_generations_reproduces_id"), "generations", ["reproduces_id"], unique=False
-    )
+    op.create_index(op.f("ix_generations_reproduces_id"), "generations", ["reproduces_id"])
     op.create_index(
         op.f("ix_generations_shot_id"),
         "generations",
         ["shot_id", sa.literal_column("id DESC")],
-        unique=False,
     )
 
 
@@ -746,15 +707,9 @@ def _create_shot_comments() -> None:
         _refers("shot_comments", "shot_id", "shots", "CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_shot_comments")),
     )
-    op.create_index(
-        op.f("ix_shot_comments_organization_id"), "shot_comments", ["organization_id"], unique=False
-    )
-    op.create_index(
-        op.f("ix_shot_comments_prediction_id"), "shot_comments", ["prediction_id"], unique=False
-    )
-    op.create_index(
-        op.f("ix_shot_comments_shot_id_id"), "shot_comments", ["shot_id", "id"], unique=False
-    )
+    op.create_index(op.f("ix_shot_comments_organization_id"), "shot_comments", ["organization_id"])
+    op.create_index(op.f("ix_shot_comments_prediction_id"), "shot_comments", ["prediction_id"])
+    op.create_index(op.f("ix_shot_comments_shot_id_id"), "shot_comments", ["shot_id", "id"])
 
 
 def _create_shot_revisions() -> None:
@@ -795,11 +750,8 @@ def _create_shot_revisions() -> None:
         op.f("ix_shot_revisions_organization_id"),
         "shot_revisions",
         ["organization_id"],
-        unique=False,
     )
-    op.create_index(
-        op.f("ix_shot_revisions_prediction_id"), "shot_revisions", ["prediction_id"], unique=False
-    )
+    op.create_index(op.f("ix_shot_revisions_prediction_id"), "shot_revisions", ["prediction_id"])
 
 
 def _create_credit_entries() -> None:
@@ -818,14 +770,11 @@ def _create_credit_entries() -> None:
         _refers("credit_entries", "organization_id", "organizations", "CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_entries")),
     )
-    op.create_index(
-        op.f("ix_credit_entries_generation_id"), "credit_entries", ["generation_id"], unique=False
-    )
+    op.create_index(op.f("ix_credit_entries_generation_id"), "credit_entries", ["generation_id"])
     op.create_index(
         op.f("ix_credit_entries_organization_id"),
         "credit_entries",
         ["organization_id", sa.literal_column("id DESC")],
-        unique=False,
     )
 
 
@@ -901,20 +850,17 @@ def _create_generation_steps() -> None:
         op.f("ix_generation_steps_generation_id"),
         "generation_steps",
         ["generation_id"],
-        unique=False,
     )
     op.create_index(
         "ix_generation_steps_open",
         "generation_steps",
         ["created_at"],
-        unique=False,
         postgresql_where=sa.text("projected_at IS NULL"),
     )
     op.create_index(
         op.f("ix_generation_steps_organization_id"),
         "generation_steps",
         ["organization_id"],
-        unique=False,
     )
 
 
@@ -954,13 +900,11 @@ def _create_predictions() -> None:
         op.f("ix_predictions_organization_id"),
         "predictions",
         ["organization_id", sa.literal_column("id DESC")],
-        unique=False,
     )
     op.create_index(
         op.f("ix_predictions_shot_id"),
         "predictions",
         ["shot_id", sa.literal_column("id DESC")],
-        unique=False,
     )
 
 

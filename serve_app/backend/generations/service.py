@@ -12,6 +12,7 @@ from db.repositories.generations import OPEN, GenerationRepository, GenerationWr
 from db.repositories.queue import TaskQueue
 from db.repositories.scope import OrganizationScope
 from db.repositories.shot_inputs import ShotInputs, load_shot_inputs
+from db.repositories.shots import ShotWriter
 from db.session import ReadSession, WriteSession
 from serve_app.backend.generations.composition import compose
 from serve_app.backend.generations.projection import end_early
@@ -65,7 +66,8 @@ class Studio:
     user_id: UUID | None
 
     async def generate(self, shot_id: UUID, body: GenerateRequest) -> Generation:
-        """Compose a shot's prompt, charge for its images and queue them.
+        """Compose a shot's prompt, charge for its images and queue them. A rejected shot begins
+        its next revision.
 
         Raises:
             NotFound: there is no such shot.
@@ -76,6 +78,10 @@ class Studio:
         generations = GenerationWriter(self.session, self.scope)
         shot = found(await generations.lock_shot(shot_id), "Shot")
         _check_state(shot)
+        if shot.status is ShotStatus.REJECTED:
+            # The decision stays with the revision that it was about.
+            shot.revision += 1
+            await ShotWriter(self.session, self.scope).begin_revision(shot, shot.revision)
         inputs = await load_shot_inputs(self.session, shot)
         recipe = self._recipe(inputs, body)
         generation = await self._begin(shot, recipe, body, list(media_of(inputs)))

@@ -235,6 +235,20 @@ async def test_agentic_generation_keeps_the_best(studio: StudioUnderTest) -> Non
     assert await credits_left(studio) == before + 2
 
 
+async def test_a_rejected_shot_begins_its_next_revision(studio: StudioUnderTest) -> None:
+    url = f"/shots/{studio.shot_ids[0]}"
+    async with studio.running():
+        begun = await studio.post(f"{url}/generate")
+        await studio.ended(begun["id"], "completed")
+        await studio.post(f"{url}/reject", 200, reason="too dark")
+        again = await studio.post(f"{url}/generate")
+        await studio.ended(again["id"], "completed")
+    shot = await studio.get(url)
+    assert (shot["status"], shot["revision"], again["revision"]) == ("review", 2, 2)
+    assert [one["status"] for one in shot["revisions"]] == ["rejected", "review"]
+    assert shot["revisions"][0]["reason"] == "too dark"
+
+
 async def test_two_at_once_begin_one(studio: StudioUnderTest) -> None:
     url = f"/shots/{studio.shot_ids[0]}/generate"
     answers = await asyncio.gather(*(studio.client.post(url, json={}) for _ in range(4)))
