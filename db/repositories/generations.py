@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import exists, func, select, update
-from sqlalchemy.orm import selectinload
 
 from db.models import (
     EventKind,
@@ -24,6 +23,7 @@ from db.models import (
     Task,
     TaskStatus,
 )
+from db.repositories.children import Children
 from db.repositories.events import EventWriter
 from db.repositories.queue import NewTask, TaskQueue
 from db.repositories.scope import Page
@@ -54,7 +54,7 @@ class GenerationRepository(ScopedRepository[Generation]):
         "created_at": Generation.created_at,
         "completed_at": Generation.completed_at,
     }
-    loads = (selectinload(Generation.predictions),)
+    children = (Children(Generation.predictions, Prediction.generation_id),)
 
     async def with_status(self, status: TaskStatus | None, **arguments: Any) -> Page[Generation]:
         """As :meth:`list`; ``running`` is one of which a task has been started."""

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import selectinload
 
 from db.ids import uuid7
 from db.models import Guideline, GuidelineRule
+from db.repositories.children import Children
 from db.repositories.scoped import ScopedRepository, ScopedWriter
 
 
@@ -25,7 +25,7 @@ class GuidelineRepository(ScopedRepository[Guideline]):
         "created_at": Guideline.created_at,
         "updated_at": Guideline.updated_at,
     }
-    loads = (selectinload(Guideline.rules),)
+    children = (Children(Guideline.rules, GuidelineRule.guideline_id),)
 
 
 class GuidelineWriter(GuidelineRepository, ScopedWriter[Guideline]):

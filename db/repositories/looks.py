@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import delete, insert
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import joinedload
 
 from db.models import Look, LookProduct, Shot
+from db.repositories.children import Children
 from db.repositories.scoped import ScopedRepository, ScopedWriter
 
 
@@ -22,9 +23,9 @@ class LookRepository(ScopedRepository[Look]):
         "created_at": Look.created_at,
         "updated_at": Look.updated_at,
     }
-    loads = (
-        selectinload(Look.shots).joinedload(Shot.current_prediction),
-        selectinload(Look.products),
+    children = (
+        Children(Look.shots, Shot.look_id, (joinedload(Shot.current_prediction),)),
+        Children(Look.products, LookProduct.look_id),
     )
 
 

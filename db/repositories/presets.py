@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import func, tuple_
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import joinedload
 
 from configs.presets import Preset, Presets
 from db.models import BackgroundPreset, Base, ResolutionPreset, ShotType
@@ -44,7 +44,7 @@ class BackgroundPresetRepository(ScopedRepository[BackgroundPreset]):
         "created_at": BackgroundPreset.created_at,
         "updated_at": BackgroundPreset.updated_at,
     }
-    loads = (selectinload(BackgroundPreset.media),)
+    loads = (joinedload(BackgroundPreset.media),)
     includes_public = True
 
 

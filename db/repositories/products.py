@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import update
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import joinedload
 
 from db.models import Media, Product, ProductImage, ProductImageType
+from db.repositories.children import Children
 from db.repositories.images import ImageWriter
 from db.repositories.scoped import ScopedRepository, ScopedWriter
 
@@ -25,7 +26,9 @@ class ProductRepository(ScopedRepository[Product]):
         "created_at": Product.created_at,
         "updated_at": Product.updated_at,
     }
-    loads = (selectinload(Product.images).joinedload(ProductImage.media),)
+    children = (
+        Children(Product.images, ProductImage.product_id, (joinedload(ProductImage.media),)),
+    )
 
 
 class ProductWriter(ProductRepository, ScopedWriter[Product]):

@@ -33,7 +33,15 @@ class Page(Generic[Row]):
 async def fetch_page(
     session: ReadSession, query: Select[Row], *, page: int, size: int, order_by: Any
 ) -> Page[Row]:
-    """Run ``query`` for one page, and count what it would return in all."""
-    total = await session.scalar(select(func.count()).select_from(query.subquery()))
-    rows = await session.scalars(query.order_by(order_by).limit(size).offset((page - 1) * size))
-    return Page(list(rows), total or 0, page, size)
+    """Run ``query`` for one page, and count what it would return in all: one statement, whose
+    count Postgres makes once, apart from the page."""
+    total = select(func.count()).select_from(query.subquery()).scalar_subquery()
+    found = await session.execute(
+        query.add_columns(total).order_by(order_by).limit(size).offset((page - 1) * size)
+    )
+    rows = found.all()
+    if rows:
+        return Page([row[0] for row in rows], rows[0][-1], page, size)
+    # Beyond the last page there is no row to carry the count.
+    count = 0 if page == 1 else await session.scalar(select(total))
+    return Page([], count or 0, page, size)

@@ -11,6 +11,7 @@ from sqlalchemy import Select, Text, delete, func, or_, select
 from sqlalchemy.orm.interfaces import ORMOption
 
 from db.models import Base
+from db.repositories.children import Children
 from db.repositories.scope import OrganizationScope, Page, fetch_page
 from db.session import ReadSession, WriteSession
 
@@ -28,7 +29,8 @@ class ScopedRepository(Generic[RowT]):
         model: the table.
         searched: columns in which ``q`` looks.
         sorts: columns to sort by, by the name that clients use.
-        loads: what is loaded with each row, in a fixed number of statements.
+        loads: what is loaded with each row, in the same statement.
+        children: collections that are loaded for all rows, in one statement each.
         includes_public: rows without an organization are seen as well.
     """
 
@@ -36,6 +38,7 @@ class ScopedRepository(Generic[RowT]):
     searched: ClassVar[Sequence[Any]] = ()
     sorts: ClassVar[Mapping[str, Any]] = {}
     loads: ClassVar[Sequence[ORMOption]] = ()
+    children: ClassVar[Sequence[Children]] = ()
     includes_public: ClassVar[bool] = False
 
     def __init__(self, session: ReadSession, scope: OrganizationScope) -> None:
@@ -48,6 +51,8 @@ class ScopedRepository(Generic[RowT]):
             self._visible().where(self.model.id == row_id).options(*self.loads),
             execution_options={"populate_existing": True},
         )
+        if row is not None:
+            await self._load_children([row])
         return row
 
     async def get_many(self, ids: Collection[UUID]) -> dict[UUID, RowT]:
@@ -57,7 +62,9 @@ class ScopedRepository(Generic[RowT]):
         rows = await self._session.scalars(
             self._visible().where(self.model.id.in_(ids)).options(*self.loads)
         )
-        return {row.id: row for row in rows}
+        found: Sequence[Any] = rows.all()
+        await self._load_children(found)
+        return {row.id: row for row in found}
 
     async def list(
         self,
@@ -109,9 +116,15 @@ class ScopedRepository(Generic[RowT]):
         *first, last = self._order(sort)
         for column in first:
             query = query.order_by(column)
-        return await fetch_page(
+        found: Page[RowT] = await fetch_page(
             self._session, query.options(*self.loads), page=page, size=size, order_by=last
         )
+        await self._load_children(found.items)
+        return found
+
+    async def _load_children(self, rows: Sequence[RowT]) -> None:
+        for children in self.children:
+            await children.load(self._session, rows)
 
     def _order(self, sort: str | None) -> Sequence[Any]:
         columns = []

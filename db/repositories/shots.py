@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, exists, func, or_, select, update
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import joinedload
 
 from db.models import (
     Look,
@@ -18,6 +18,7 @@ from db.models import (
     ShotRevision,
     ShotStatus,
 )
+from db.repositories.children import Children
 from db.repositories.scope import Page
 from db.repositories.scoped import ScopedRepository, ScopedWriter
 
@@ -34,8 +35,8 @@ class ShotRepository(ScopedRepository[Shot]):
     loads = (
         joinedload(Shot.shot_type),
         joinedload(Shot.current_prediction),
-        selectinload(Shot.revisions),
     )
+    children = (Children(Shot.revisions, ShotRevision.shot_id),)
 
     async def list(self, *, product_id: UUID | None = None, **filters: Any) -> Page[Shot]:
         """As every list; ``product_id``: of looks with this product, as main one or further one."""

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import update
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import joinedload
 
 from db.models import Subject, SubjectImage
+from db.repositories.children import Children
 from db.repositories.images import ImageWriter
 from db.repositories.scoped import ScopedRepository, ScopedWriter
 
@@ -23,7 +24,9 @@ class SubjectRepository(ScopedRepository[Subject]):
         "created_at": Subject.created_at,
         "updated_at": Subject.updated_at,
     }
-    loads = (selectinload(Subject.images).joinedload(SubjectImage.media),)
+    children = (
+        Children(Subject.images, SubjectImage.subject_id, (joinedload(SubjectImage.media),)),
+    )
 
 
 class SubjectWriter(SubjectRepository, ScopedWriter[Subject]):
