@@ -15,6 +15,7 @@ from uuid import UUID
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import WithJsonSchema
 
 from db.models import Role, User
 from db.repositories.api_keys import ApiKeyWriter
@@ -184,10 +185,14 @@ def _only(roles: dict[UUID, Role], fallback: UUID | None) -> UUID:
     raise OrganizationNotNamed
 
 
+# A header is text: with the format "uuid" generated clients would send an object.
+_HeaderUuid = Annotated[UUID, WithJsonSchema({"type": "string", "pattern": "^[0-9a-fA-F-]{36}$"})]
+
+
 async def _named_organization(
     request: Request,
     header: Annotated[
-        UUID | None,
+        _HeaderUuid | None,
         Header(
             alias="X-Organization-Id",
             description="The organization to act in; needed by members of several.",

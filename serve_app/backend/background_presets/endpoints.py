@@ -31,7 +31,7 @@ from serve_app.core.text import Storable
 from serve_app.core.uploads import Uploads
 from serve_app.core.versions import Versioned
 
-router = APIRouter(prefix="/background-presets", tags=["backgrounds"])
+router = APIRouter(prefix="/background-presets", tags=["background-presets"])
 
 PresetId = Annotated[UUID, Path(description="Id of a background.")]
 

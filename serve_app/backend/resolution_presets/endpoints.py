@@ -24,7 +24,7 @@ from serve_app.core.pagination import Listed, Standard
 from serve_app.core.rows import found, sorting
 from serve_app.core.versions import Versioned
 
-router = APIRouter(prefix="/resolution-presets", tags=["resolutions"])
+router = APIRouter(prefix="/resolution-presets", tags=["resolution-presets"])
 
 PresetId = Annotated[UUID, Path(description="Id of a resolution.")]
 

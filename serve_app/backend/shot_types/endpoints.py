@@ -24,7 +24,7 @@ from serve_app.core.pagination import Listed, Standard
 from serve_app.core.rows import found, sorting
 from serve_app.core.versions import Versioned
 
-router = APIRouter(prefix="/shot-types", tags=["shot types"])
+router = APIRouter(prefix="/shot-types", tags=["shot-types"])
 
 ShotTypeId = Annotated[UUID, Path(description="Id of a shot type.")]
 
