@@ -101,8 +101,7 @@ async def test_a_picture(acting: As, organization_id: UUID) -> None:
     async with acting({organization_id: Role.EDITOR}) as editor:
         data = picture()
         first, second = [
-            (await add_picture(editor, data, position=str(position))).json()
-            for position in (1, 2)
+            (await add_picture(editor, data, position=str(position))).json() for position in (1, 2)
         ]
         assert (first["type"], first["color"], first["prompt"]) == ("image", None, None)
         assert first["image"]["content_type"] == "image/png"
