@@ -28,19 +28,19 @@ _PASSWORD = "correct horse battery staple"
 #: What a tenant asks for: lists, filters by field, text, order, a late page, a search.
 REQUESTS: Final[Mapping[str, str]] = {
     "brands": "/brands/",
-    "products": "/products/?size=100",
+    "products": "/products/",
     "products, filtered": "/products/?category=dresses&color=red",
     "products, q": "/products/?q=number%2017",
     "products, sorted": "/products/?sort=-name&page=5",
     "subjects": "/subjects/",
     "styles": "/styles/",
-    "shootings": "/shootings/?size=100",
-    "looks": "/looks/?size=100",
-    "shots": "/shots/?size=100",
+    "shootings": "/shootings/",
+    "looks": "/looks/",
+    "shots": "/shots/",
     "shots, filtered": "/shots/?status=review&page=2",
     "generations": "/generations/",
     "generations, filtered": "/generations/?status=completed&q=product%202",
-    "predictions": "/predictions/?size=100",
+    "predictions": "/predictions/",
     "predictions, filtered": "/predictions/?status=review&page=10",
     "shot types": "/shot-types/",
     "search": "/search/?q=product%2017",
@@ -166,8 +166,8 @@ def _result(
         method=(
             f"{organizations:,} organizations with {organizations * PRODUCTS:,} products and "
             f"{organizations * PREDICTIONS:,} predictions in the platform's Postgres. Each request "
-            f"in a closed loop at {_CONNECTIONS} connections, as one of the tenants, warm. Logins "
-            f"at {_CONNECTIONS} at once. The workflow is login, shooting, look with two shots, one "
+            f"in a closed loop at {_CONNECTIONS} connections, as one of the tenants, with pages of "
+            f"the default size. Logins at {_CONNECTIONS} at once. The workflow is login, shooting, look with two shots, one "
             "image each from the bundled model, both approved."
         ),
         targets=[
