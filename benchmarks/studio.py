@@ -167,8 +167,8 @@ def _result(
             f"{organizations:,} organizations with {organizations * PRODUCTS:,} products and "
             f"{organizations * PREDICTIONS:,} predictions in the platform's Postgres. Each request "
             f"in a closed loop at {_CONNECTIONS} connections, as one of the tenants, with pages of "
-            f"the default size. Logins at {_CONNECTIONS} at once. The workflow is login, shooting, look with two shots, one "
-            "image each from the bundled model, both approved."
+            f"the default size. Logins at {_CONNECTIONS} at once. The workflow is login, shooting, "
+            "look with two shots, one image each from the bundled model, both approved."
         ),
         targets=[
             Target(f"slowest list ({slowest}), p99", latencies[slowest]["p99"], _LIST_MS, "ms"),
