@@ -111,6 +111,9 @@ def test_a_failure_is_one_sentence(
 def test_ctrl_c_cancels_the_task(
     api: ComputeApi, sartiq: Run, there: list[str], tmp_path: Path
 ) -> None:
+    # A shell starts what runs in the background with this signal ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def interrupt() -> None:
         while not api.polls.get("task_1"):
             time.sleep(0.01)
