@@ -10,6 +10,9 @@ from sqlalchemy import exc
 # SQLSTATE: connection exceptions, operator intervention (a shutdown), no connections left.
 _UNAVAILABLE = ("08", "57P", "53300")
 
+# Serialization failure, deadlock detected.
+_GIVEN_UP = ("40001", "40P01")
+
 
 class DatabaseUnavailable(Exception):
     """No connection to Postgres could be opened; the text says why."""
@@ -41,3 +44,12 @@ def is_unavailable(error: BaseException) -> bool:
             state = str(getattr(error.orig, "sqlstate", None))
             return error.connection_invalidated or state.startswith(_UNAVAILABLE)
     return False
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same transaction may succeed when it is tried again: the database was away, or
+    gave this one up for another's sake."""
+    if is_unavailable(error) or isinstance(error, OSError):
+        return True
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return state in _GIVEN_UP

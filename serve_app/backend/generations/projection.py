@@ -6,6 +6,7 @@ settled elsewhere (a cancelled task, one whose runner was lost) is caught up wit
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +29,8 @@ from db.repositories.scope import OrganizationScope
 from db.session import Database, WriteSession
 from serve_app.backend.generations.agentic import adjusted, best
 from serve_app.backend.generations.recipe import Recipe
+
+logger = logging.getLogger(__name__)
 
 _CATCH_UP_AT_ONCE = 100
 _ENDS = (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED)
@@ -63,8 +66,12 @@ class GenerationProjection:
             )
             task_ids = waiting.all()
         for task_id in task_ids:
-            async with database.write() as session:
-                await self.settled(session, task_id)
+            try:
+                async with database.write() as session:
+                    await self.settled(session, task_id)
+            except Exception:
+                # The others must not wait for it.
+                logger.exception("the outcome of %s could not be drawn in", task_id)
 
 
 class _Projecting:

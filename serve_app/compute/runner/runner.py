@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from ray.serve.handle import DeploymentHandle
 from sqlalchemy.exc import SQLAlchemyError
 
+from db.errors import is_transient
 from db.listen import CANCEL_CHANNEL, TASKS_CHANNEL, Notification
 from db.repositories.queue import ClaimedTask, TaskQueue
 from db.repositories.queue_monitor import QueueMonitor
@@ -202,7 +203,12 @@ class Runner:
 
     async def _catch_up(self) -> None:
         for observer in self._observers:
-            await observer.catch_up(self._resources.database)
+            try:
+                await observer.catch_up(self._resources.database)
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                logger.exception("%s could not catch up", type(observer).__name__)
 
     async def _sweep(self) -> None:
         try:
@@ -274,8 +280,7 @@ class Runner:
                 async with self._resources.database.write() as session:
                     settled = await write(TaskQueue(session))
                     if settled:
-                        for observer in self._observers:
-                            await observer.settled(session, work.task.id)
+                        await self._tell(session, work.task.id)
                 break
             except _DATABASE_ERRORS as error:
                 logger.warning("settling %s: %s", work.task.id, error)
@@ -284,6 +289,22 @@ class Runner:
                 await asyncio.sleep(delay)
         if not settled:
             await self._tidy(work.discard())
+
+    async def _tell(self, session: WriteSession, task_id: str) -> None:
+        """Tell the observers that a task has ended.
+
+        One that fails must neither undo the task nor stop the runner: what it did is rolled back,
+        and it sees the task again when it catches up. A database that is away, or that chose this
+        transaction to break a deadlock, fails all of it, which is then tried again.
+        """
+        for observer in self._observers:
+            try:
+                async with session.begin_nested():
+                    await observer.settled(session, task_id)
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                logger.exception("%s could not be told of %s", type(observer).__name__, task_id)
 
     async def _tidy(self, removal: Awaitable[None]) -> None:
         """Remove objects that no task shows; failing at that must not fail the task."""

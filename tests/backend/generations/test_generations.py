@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from io import BytesIO
+from uuid import UUID
 
 import httpx
 import numpy as np
@@ -203,6 +204,28 @@ async def test_what_was_settled_before_a_crash_is_projected_at_the_next_start(
     async with studio.gateway.resources.database.read() as session:
         charged = await session.scalar(select(func.count()).select_from(CreditEntry))
     assert charged == 2  # the grant and the charge
+
+
+async def test_an_outcome_that_cannot_be_drawn_in_stops_nobody(studio: StudioUnderTest) -> None:
+    """The generation's recipe is damaged: its task ends all the same, and others' do."""
+    damaged = await studio.post(f"/shots/{studio.shot_ids[0]}/generate")
+    database = studio.gateway.resources.database
+    async with database.write() as session:
+        row = await session.get_one(Generation, UUID(damaged["id"]))
+        kept, row.recipe = row.recipe, {}
+    async with studio.running() as runner:
+        healthy = await studio.post(f"/shots/{studio.shot_ids[1]}/generate")
+        assert (await studio.ended(healthy["id"]))["status"] == "completed"
+        async with database.read() as session:
+            statuses = (await session.scalars(select(Task.status))).all()
+        assert set(statuses) == {"completed"}
+        # It has been tried again meanwhile.
+        await asyncio.sleep(0.3)
+        runner.check()
+        async with database.write() as session:
+            (await session.get_one(Generation, UUID(damaged["id"]))).recipe = kept
+        mended = await studio.ended(damaged["id"])
+    assert (mended["status"], len(mended["predictions"])) == ("completed", 1)
 
 
 async def test_agentic_generation_keeps_the_best(studio: StudioUnderTest) -> None:
