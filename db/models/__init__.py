@@ -1,5 +1,6 @@
 """The tables, one file per aggregate. Importing this package registers them all."""
 
+from db.models.adapter import Adapter, AdapterName, AdapterSource, EntityType
 from db.models.base import Base
 from db.models.brand import Brand
 from db.models.event import Event, EventCursor, EventKind
@@ -35,6 +36,9 @@ from db.models.task import Task, TaskStatus
 from db.models.user import Invitation, LoginFailure, LoginSession, Membership, Role, User
 
 __all__ = [
+    "Adapter",
+    "AdapterName",
+    "AdapterSource",
     "AgeClass",
     "ApiKey",
     "BackgroundPreset",
@@ -43,6 +47,7 @@ __all__ = [
     "Brand",
     "CreditEntry",
     "CreditReason",
+    "EntityType",
     "Event",
     "EventCursor",
     "EventKind",

@@ -40,6 +40,7 @@ class Product(Base):
         UniqueConstraint("organization_id", "sku"),
         Index(None, "organization_id", text("id DESC")),
         Index(None, "brand_id"),
+        Index(None, "lora_id"),
     )
 
     id: Mapped[UuidKey]
@@ -58,6 +59,8 @@ class Product(Base):
     description: Mapped[str | None]
     # What the pictures show, in words; the prompt begins with it.
     caption: Mapped[str | None]
+    # The adapter that its images are made with.
+    lora_id: Mapped[UUID | None] = mapped_column(ForeignKey("adapters.id"))
     archived_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]

@@ -15,7 +15,10 @@ class Style(Base):
     """Visual aesthetics."""
 
     __tablename__ = "styles"
-    __table_args__ = (Index(None, "organization_id", text("id DESC")),)
+    __table_args__ = (
+        Index(None, "organization_id", text("id DESC")),
+        Index(None, "lora_id"),
+    )
 
     id: Mapped[UuidKey]
     organization_id: Mapped[OrganizationKey]
@@ -26,6 +29,8 @@ class Style(Base):
     palette: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     prompt: Mapped[str | None]
     negative_prompt: Mapped[str | None]
+    # The adapter that its images are made with.
+    lora_id: Mapped[UUID | None] = mapped_column(ForeignKey("adapters.id"))
     archived_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]

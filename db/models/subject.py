@@ -34,7 +34,10 @@ class Subject(Base):
     """An AI model identity."""
 
     __tablename__ = "subjects"
-    __table_args__ = (Index(None, "organization_id", text("id DESC")),)
+    __table_args__ = (
+        Index(None, "organization_id", text("id DESC")),
+        Index(None, "lora_id"),
+    )
 
     id: Mapped[UuidKey]
     organization_id: Mapped[OrganizationKey]
@@ -49,6 +52,8 @@ class Subject(Base):
     skin_tone: Mapped[str | None]
     hair: Mapped[str | None]
     eye_color: Mapped[str | None]
+    # The adapter that its images are made with.
+    lora_id: Mapped[UUID | None] = mapped_column(ForeignKey("adapters.id"))
     archived_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
