@@ -33,6 +33,14 @@ from db.models.style import Guideline, GuidelineRule, Style
 from db.models.subject import AgeClass, Subject, SubjectImage, SubjectKind
 from db.models.subscription import CreditEntry, CreditReason, Subscription
 from db.models.task import Task, TaskStatus
+from db.models.training import (
+    Training,
+    TrainingCheckpoint,
+    TrainingInput,
+    TrainingSample,
+    TrainingStep,
+    TrainingValidation,
+)
 from db.models.user import Invitation, LoginFailure, LoginSession, Membership, Role, User
 
 __all__ = [
@@ -94,6 +102,12 @@ __all__ = [
     "Subscription",
     "Task",
     "TaskStatus",
+    "Training",
+    "TrainingCheckpoint",
+    "TrainingInput",
+    "TrainingSample",
+    "TrainingStep",
+    "TrainingValidation",
     "User",
     "View",
 ]

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from db.models.base import Base, CreatedAt, OrganizationKey, UpdatedAt, UuidKey, text_enum
@@ -37,6 +37,7 @@ class Subject(Base):
     __table_args__ = (
         Index(None, "organization_id", text("id DESC")),
         Index(None, "lora_id"),
+        Index(None, "training_id"),
     )
 
     id: Mapped[UuidKey]
@@ -54,6 +55,10 @@ class Subject(Base):
     eye_color: Mapped[str | None]
     # The adapter that its images are made with.
     lora_id: Mapped[UUID | None] = mapped_column(ForeignKey("adapters.id"))
+    # The last training of it.
+    training_id: Mapped[str | None] = mapped_column(
+        Text(collation="C"), ForeignKey("trainings.task_id", ondelete="SET NULL")
+    )
     archived_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
