@@ -95,8 +95,8 @@ class Family(ABC):
         return self.rows_per_image(request)
 
     @abstractmethod
-    def encode_prompt(self, text: str, *, negative: bool) -> PromptEmbeds:
-        """Encode one prompt, as arguments of the pipeline call with one row each."""
+    def encode_prompt(self, text: str | list[str], *, negative: bool) -> PromptEmbeds:
+        """Encode a prompt, or several, as arguments of the pipeline call with one row each."""
 
     def arguments(self, request: GenerationRequest) -> dict[str, Any]:
         """Arguments of the pipeline call that all requests of a batch share."""

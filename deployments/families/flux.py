@@ -31,8 +31,8 @@ class Flux(Family):
         del request
         return False
 
-    def encode_prompt(self, text: str, *, negative: bool) -> PromptEmbeds:
-        """T5 hidden states, (1, sequence length, D), and the pooled CLIP vector (1, D2)."""
+    def encode_prompt(self, text: str | list[str], *, negative: bool) -> PromptEmbeds:
+        """T5 hidden states, (n, sequence length, D), and the pooled CLIP vector (n, D2)."""
         assert not negative, "a distilled model has no negative prompt"
         embeds, pooled, _ = self.text_pipeline.encode_prompt(
             text, None, device=self.device, max_sequence_length=self._sequence_length

@@ -19,8 +19,8 @@ class StableDiffusion(Family):
     load_options = {"safety_checker": None, "requires_safety_checker": False}  # noqa: RUF012
     pipe_options = {"requires_safety_checker": False}  # noqa: RUF012
 
-    def encode_prompt(self, text: str, *, negative: bool) -> PromptEmbeds:
-        """CLIP hidden states, (1, 77, D)."""
+    def encode_prompt(self, text: str | list[str], *, negative: bool) -> PromptEmbeds:
+        """CLIP hidden states, (n, 77, D)."""
         embeds, _ = self.text_pipeline.encode_prompt(
             text, self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
         )

@@ -43,8 +43,8 @@ class StableDiffusionInstruct(Family):
         """All three, whatever the scales."""
         return 3 if self.is_guided(request) else 1
 
-    def encode_prompt(self, text: str, *, negative: bool) -> PromptEmbeds:
-        """CLIP hidden states, (1, 77, D)."""
+    def encode_prompt(self, text: str | list[str], *, negative: bool) -> PromptEmbeds:
+        """CLIP hidden states, (n, 77, D)."""
         # The pipeline has no public method for it; its private one is what `__call__` uses.
         embeds = self.text_pipeline._encode_prompt(
             text, self.device, num_images_per_prompt=1, do_classifier_free_guidance=False

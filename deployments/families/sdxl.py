@@ -17,8 +17,8 @@ class StableDiffusionXL(Family):
     load_options = {"add_watermarker": False}  # noqa: RUF012
     pipe_options = {"add_watermarker": False}  # noqa: RUF012
 
-    def encode_prompt(self, text: str, *, negative: bool) -> PromptEmbeds:
-        """Hidden states of both encoders side by side, (1, 77, D1 + D2), and the pooled (1, D2)."""
+    def encode_prompt(self, text: str | list[str], *, negative: bool) -> PromptEmbeds:
+        """Hidden states of both encoders side by side, (n, 77, D1 + D2), and the pooled (n, D2)."""
         embeds, _, pooled, _ = self.text_pipeline.encode_prompt(
             text, device=self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
         )
