@@ -101,6 +101,30 @@ class MediaSettings(Section):
     url_seconds: int = Field(24 * 3600, gt=0)
 
 
+class DatasetSettings(Section):
+    """Limits on archives of pictures to train from."""
+
+    max_bytes: int = Field(300 * 1024 * 1024, gt=0)
+    # Of all files in it together, unpacked.
+    max_unpacked_bytes: int = Field(600 * 1024 * 1024, gt=0)
+    # Unpacked over packed bytes, of one file and of all: pictures are compressed already.
+    max_ratio: float = Field(50.0, gt=1)
+    min_images: int = Field(4, ge=1)
+    max_images: int = Field(200, ge=1)
+    # The longest that fetching one from a URL may take.
+    fetch_seconds: float = Field(90.0, gt=0)
+
+
+class TrainingSettings(Section):
+    """How long trainings may take."""
+
+    # The longest that one attempt may take in all.
+    attempt_seconds: float = Field(24 * 3600.0, gt=0)
+    # No event from a run for this long and the attempt is given up as hung. Loading a large model
+    # for the first time downloads it.
+    stall_seconds: float = Field(1800.0, gt=0)
+
+
 class ModelSettings(Section):
     """Which models this installation runs, and how."""
 
@@ -194,6 +218,8 @@ class Settings(BaseSettings):
     queue: QueueSettings = QueueSettings()
     fetch: FetchSettings = FetchSettings()
     media: MediaSettings = MediaSettings()
+    datasets: DatasetSettings = DatasetSettings()
+    training: TrainingSettings = TrainingSettings()
     models: ModelSettings = ModelSettings()
     accounts: AccountSettings = AccountSettings()
     mail: MailSettings = MailSettings()

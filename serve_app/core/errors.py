@@ -155,6 +155,45 @@ class UnprocessableField(SartiqError):
         return {"detail": [{"loc": list(self.loc), "msg": self.detail, "type": self.kind}]}
 
 
+class UnprocessableFields(UnprocessableField):
+    """What one field of the request holds is wrong in several places, such as files of an archive.
+
+    Args:
+        detail: all of it in one text.
+        loc: of the field.
+        kind: of the errors.
+        names: of the places; an empty one is the field itself.
+        reasons: what is wrong with each.
+    """
+
+    code = "validation_errors"
+
+    def __init__(
+        self,
+        detail: str,
+        loc: Sequence[str | int],
+        kind: str,
+        names: Sequence[str],
+        reasons: Sequence[str],
+    ) -> None:
+        super().__init__(detail, loc, kind)
+        self.args = (detail, loc, kind, names, reasons)
+        self.problems = tuple(zip(names, reasons, strict=True))
+
+    def body(self) -> dict[str, object]:
+        """``detail`` as a list with one ``{loc, msg, type}`` for each place."""
+        return {
+            "detail": [
+                {
+                    "loc": [*self.loc, name] if name else list(self.loc),
+                    "msg": reason,
+                    "type": self.kind,
+                }
+                for name, reason in self.problems
+            ]
+        }
+
+
 class TooManyRequests(SartiqError):
     """A rate limit is reached; ``retry_after`` seconds later there is room again."""
 

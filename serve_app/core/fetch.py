@@ -13,7 +13,8 @@ import zlib
 from collections.abc import AsyncIterator, Iterable
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any
+from io import BytesIO
+from typing import Any, BinaryIO
 
 import httpcore
 import httpx
@@ -87,24 +88,42 @@ class Fetcher:
             FetchFailed: no answer in time, or none with status 200.
             FetchTooLarge: more than ``max_bytes``; no more than that was ever held.
         """
+        body = BytesIO()
+        await self.download(url, body)
+        return body.getvalue()
+
+    async def download(
+        self,
+        url: str,
+        file: BinaryIO,
+        *,
+        max_bytes: int | None = None,
+        timeout_seconds: float | None = None,
+    ) -> None:
+        """Write the body into a file, within limits of its own where they are given.
+
+        Raises:
+            InvalidUrl, FetchFailed, FetchTooLarge: as for :meth:`fetch`; the file may have a part.
+        """
         target = check_url(url)
+        limit = self._settings.max_bytes if max_bytes is None else max_bytes
+        seconds = timeout_seconds or self._settings.timeout_seconds
         try:
-            async with asyncio.timeout(self._settings.timeout_seconds):
-                return await self._follow(target)
+            async with asyncio.timeout(seconds):
+                await self._follow(target, file, limit)
         except TimeoutError as error:
-            seconds = self._settings.timeout_seconds
             raise FetchFailed(f"{target.host} took longer than {seconds:g} seconds") from error
 
-    async def _follow(self, url: httpx.URL) -> bytes:
+    async def _follow(self, url: httpx.URL, file: BinaryIO, limit: int) -> None:
         for _ in range(self._settings.max_redirects + 1):
-            body, location = await self._get(url)
+            location = await self._get(url, file, limit)
             if location is None:
-                return body
+                return
             url = _redirected(url, location)
         raise FetchFailed(f"more than {self._settings.max_redirects} redirects")
 
-    async def _get(self, url: httpx.URL) -> tuple[bytes, str | None]:
-        """One request: the body, or where to go instead."""
+    async def _get(self, url: httpx.URL, file: BinaryIO, limit: int) -> str | None:
+        """One request: its body is in the file now, or where to go instead."""
         try:
             async with (
                 httpcore.AsyncConnectionPool(
@@ -114,33 +133,40 @@ class Fetcher:
             ):
                 headers = _decoded(response.headers)
                 if response.status in _REDIRECTS and "location" in headers:
-                    return b"", headers["location"]
+                    return headers["location"]
                 if response.status != 200:
                     raise FetchFailed(f"{url.host} answered with status {response.status}")
-                return await self._read(url, headers, response.aiter_stream()), None
+                await _receive(url, headers, response.aiter_stream(), file, limit)
+                return None
         except _NETWORK_FAILURES as error:
             raise FetchFailed(f"{url.host} could not be reached") from error
-
-    async def _read(
-        self, url: httpx.URL, headers: dict[str, str], chunks: AsyncIterator[bytes]
-    ) -> bytes:
-        limit = self._settings.max_bytes
-        too_large = FetchTooLarge(f"{url.host} sent more than {limit:,} bytes")
-        length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > limit:
-            raise too_large
-        decoder = _Decoder(headers.get("content-encoding", "identity"))
-        body = bytearray()
-        async for chunk in chunks:
-            body += decoder.feed(chunk, limit + 1 - len(body))
-            if len(body) > limit:
-                raise too_large
-        decoder.finish()
-        return bytes(body)
 
     @cached_property
     def _ssl_context(self) -> ssl.SSLContext:
         return self._given_context or httpx.create_ssl_context()
+
+
+async def _receive(
+    url: httpx.URL,
+    headers: dict[str, str],
+    chunks: AsyncIterator[bytes],
+    file: BinaryIO,
+    limit: int,
+) -> None:
+    """Write a body into a file, as long as it has no more than ``limit`` bytes."""
+    too_large = FetchTooLarge(f"{url.host} sent more than {limit:,} bytes")
+    length = headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limit:
+        raise too_large
+    decoder = _Decoder(headers.get("content-encoding", "identity"))
+    received = 0
+    async for chunk in chunks:
+        data = decoder.feed(chunk, limit + 1 - received)
+        received += len(data)
+        if received > limit:
+            raise too_large
+        file.write(data)
+    decoder.finish()
 
 
 def check_url(url: str) -> httpx.URL:

@@ -14,6 +14,7 @@ import configs
 import db
 import serve_app
 from deployments.errors import DeploymentError
+from serve_app.core.datasets import Problem
 from serve_app.core.errors import SartiqError
 
 # Modules that run when they are imported.
@@ -41,7 +42,13 @@ def _errors() -> list[type[Exception]]:
 
 def _make(kind: type[Exception]) -> Exception:
     """An error with every argument given, by the types that its constructor names."""
-    samples = {"str": "went wrong", "int": 7, "float": 7.0, "Sequence": ("body", "steps")}
+    samples = {
+        "str": "went wrong",
+        "int": 7,
+        "float": 7.0,
+        "Sequence[Problem]": (Problem("a.png", "it is damaged"),),
+        "Sequence": ("body", "steps"),
+    }
     given: list[object] = []
     for parameter in list(inspect.signature(kind.__init__).parameters.values())[1:]:
         if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:

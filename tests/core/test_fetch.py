@@ -7,6 +7,7 @@ import gzip
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -313,3 +314,16 @@ async def test_certificates_are_checked_against_the_name(tmp_path: Path) -> None
             await trusting.fetch(f"https://other.example:{port}/")
         with pytest.raises(FetchFailed):
             await fetcher().fetch(f"https://cdn.example:{port}/")
+
+
+async def test_a_download_has_limits_of_its_own() -> None:
+    body = bytes(range(256)) * 10_000
+    async with serving(answer(body)) as port:
+        url, small = f"http://cdn.example:{port}/set.zip", fetcher(max_bytes=1000)
+        with pytest.raises(FetchTooLarge):
+            await small.fetch(url)
+        file = BytesIO()
+        await small.download(url, file, max_bytes=len(body))
+        assert file.getvalue() == body
+        with pytest.raises(FetchTooLarge, match="more than 2,559,999 bytes"):
+            await small.download(url, BytesIO(), max_bytes=len(body) - 1)
