@@ -18,7 +18,8 @@ Every request carries an API key: `Authorization: Bearer $API_KEY`. The URLs of 
 
 def create_compute_api(settings: Settings) -> FastAPI:
     """The API under ``/compute/api/v1``."""
-    api = create_api("Sartiq Compute API", _DESCRIPTION, settings)
+    larger_forms = {"/storage/datasets": settings.datasets.max_bytes}
+    api = create_api("Sartiq Compute API", _DESCRIPTION, settings, larger_forms)
     # /tasks
     api.include_router(tasks)
     # /storage

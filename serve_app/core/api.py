@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -18,10 +19,21 @@ from serve_app.core.versions import install_version_handler
 _MULTIPART_BYTES = 64 * 1024
 
 
-def create_api(title: str, description: str, settings: Settings) -> FastAPI:
+def create_api(
+    title: str,
+    description: str,
+    settings: Settings,
+    larger_forms: Mapping[str, int] | None = None,
+) -> FastAPI:
     """An API with the platform's errors, limits and documents, and no routes yet.
 
     Its resources are set by the gateway once they are open.
+
+    Args:
+        title, description: of the document.
+        settings: of the process.
+        larger_forms: by the end of a path, bytes of the files that it takes, where those are more
+            than a picture may have.
     """
     # Its documentation page loads nothing from elsewhere: it works without a network.
     api = FastAPIOffline(
@@ -32,5 +44,6 @@ def create_api(title: str, description: str, settings: Settings) -> FastAPI:
     install_outage_handlers(api)
     install_version_handler(api)
     limit = settings.media.max_upload_bytes + _MULTIPART_BYTES
-    api.add_middleware(BodyLimit, max_form_bytes=limit)
+    larger = {path: size + _MULTIPART_BYTES for path, size in (larger_forms or {}).items()}
+    api.add_middleware(BodyLimit, max_form_bytes=limit, larger_forms=larger)
     return api

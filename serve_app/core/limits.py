@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,11 +19,15 @@ class BodyLimit:
         app: what reads the body.
         max_form_bytes: of a multipart form and of a ``PUT``, which carries a file: both are read
             onto the disk. Other bodies are held in memory and may have ``JSON_BYTES``.
+        larger_forms: by the end of a path, of the forms that are sent there.
     """
 
-    def __init__(self, app: ASGIApp, max_form_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, max_form_bytes: int, larger_forms: Mapping[str, int] | None = None
+    ) -> None:
         self.app = app
         self.max_form_bytes = max_form_bytes
+        self.larger_forms = larger_forms or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count the body as the application reads it."""
@@ -29,8 +35,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        is_form = headers.get("content-type", "").lower().startswith("multipart/")
-        limit = self.max_form_bytes if is_form or scope["method"] == "PUT" else JSON_BYTES
+        limit = self._limit(scope, headers)
         declared = headers.get("content-length", "0")
         too_long = declared.isdecimal() and int(declared[:20]) > limit
         received = 0
@@ -45,3 +50,9 @@ class BodyLimit:
             return message
 
         await self.app(scope, counting, send)
+
+    def _limit(self, scope: Scope, headers: Headers) -> int:
+        if headers.get("content-type", "").lower().startswith("multipart/"):
+            larger = (n for path, n in self.larger_forms.items() if scope["path"].endswith(path))
+            return next(larger, self.max_form_bytes)
+        return self.max_form_bytes if scope["method"] == "PUT" else JSON_BYTES

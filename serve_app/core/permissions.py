@@ -187,6 +187,7 @@ PERMISSIONS: Final[Mapping[str, Least]] = {
     "cancel_task": Least.EDITOR,
     # and the storage.
     "upload_image": Least.EDITOR,
+    "upload_dataset": Least.EDITOR,
     # By its signature alone.
     "put_upload": Least.PUBLIC,
     # By its signature too, which needs no caller.

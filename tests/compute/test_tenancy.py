@@ -29,6 +29,7 @@ CREATIONS = {
     f"POST {COMPUTE_BASE}/tasks/",
     f"POST {COMPUTE_BASE}/tasks/generation",
     f"POST {COMPUTE_BASE}/storage/images",
+    f"POST {COMPUTE_BASE}/storage/datasets",
 }
 # By the signature of the URL, which names one object: see tests/backend/uploads.
 SIGNED = {f"PUT {COMPUTE_BASE}/storage/uploads/{{path}}"}

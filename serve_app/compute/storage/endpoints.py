@@ -1,16 +1,18 @@
-"""``/storage``: upload pictures, fetch pictures."""
+"""``/storage``: upload pictures and datasets, fetch what is stored."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, File, Path, Query, Request, Response, UploadFile, status
 from fastapi.responses import StreamingResponse
 
-from serve_app.compute.storage.schemas import ImageRead
+from serve_app.compute.storage.datasets import DatasetIntake
+from serve_app.compute.storage.schemas import DatasetRead, ImageRead
 from serve_app.core.auth import Caller, OptionalCaller
 from serve_app.core.dependencies import BaseUrl, OwnUrls, RequestResources
 from serve_app.core.errors import (
@@ -65,6 +67,39 @@ async def upload(
         height=info.height,
         sha256=info.sha256,
     )
+
+
+@router.post(
+    "/datasets",
+    status_code=status.HTTP_201_CREATED,
+    operation_id="upload_dataset",
+    responses=errors(401, 413),
+)
+async def upload_dataset(
+    file: Annotated[
+        UploadFile,
+        File(
+            description="A ZIP of JPEG, PNG, WebP or AVIF pictures. A caption stands in `name.txt` "
+            "beside `name.jpg`, or in a `metadata.jsonl` with lines "
+            '`{"file_name": "name.jpg", "text": "…"}`.'
+        ),
+        BINARY,
+    ],
+    caller: Caller,
+    resources: RequestResources,
+    own_urls: OwnUrls,
+    base_url: BaseUrl,
+) -> DatasetRead:
+    """Store pictures to train from. Every file that cannot be used is named in the answer, with its
+    reason, and nothing is stored then. The same archive again answers the same path."""
+    intake = DatasetIntake(resources, caller.organization_id, own_urls)
+    try:
+        stored = await intake.take_file(file.file)
+    except InvalidInput as error:
+        raise error.at("body", "file") from error
+    seconds = resources.settings.media.url_seconds
+    url = await resources.store.sign(stored.path, expires_in=seconds, base_url=base_url)
+    return DatasetRead(url=url, **asdict(stored))
 
 
 @router.get(

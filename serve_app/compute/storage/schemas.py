@@ -1,4 +1,4 @@
-"""What the API answers about stored pictures."""
+"""What the API answers about stored pictures and datasets."""
 
 from __future__ import annotations
 
@@ -15,3 +15,21 @@ class ImageRead(BaseModel):
     width: int
     height: int
     sha256: str
+
+
+class DatasetRead(BaseModel):
+    """An archive of pictures that can be trained from."""
+
+    path: str = Field(description="Name in storage.")
+    url: str = Field(
+        description="For `dataset_url` of `POST /training/`; fetchable without a header until it "
+        "expires."
+    )
+    size: int = Field(description="Bytes.")
+    sha256: str
+    images: int = Field(description="Pictures in it.")
+    captions: int = Field(description="How many of them have a caption.")
+    warnings: list[str] = Field(
+        description="What you may want to mend before you train.",
+        examples=[["2 pictures have no caption: 07.jpg, 11.jpg"]],
+    )
