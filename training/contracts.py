@@ -6,7 +6,7 @@ storage: examples and checkpoints come in as bytes, checkpoints and weights go o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 
@@ -195,6 +195,8 @@ class Finished:
 
 
 Event: TypeAlias = Preparing | Started | Metrics | Sample | Validation | Checkpoint | Finished
+# What a run tells its events to.
+Emit: TypeAlias = Callable[[Event], None]
 
 
 class TrainingError(Exception):
@@ -216,6 +218,12 @@ class InvalidTraining(TrainingError):
 
     code = "invalid_input"
     retryable = False
+
+
+class UnusableCheckpoint(InvalidTraining):
+    """The checkpoint is damaged, or is another run's; an older one, or none, may do."""
+
+    code = "unusable_checkpoint"
 
 
 class TrainingOutOfMemory(TrainingError):

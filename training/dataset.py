@@ -26,25 +26,33 @@ _RATIOS: Final = (1 / 2, 9 / 16, 2 / 3, 3 / 4, 4 / 5, 1, 5 / 4, 4 / 3, 3 / 2, 16
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """The part of a file that a picture shows.
+
+    Attributes:
+        size: width and height of the picture, that of its bucket.
+        file_size: width and height of the file, upright.
+        corner: left and top of what was cut out of it, in the picture's pixels.
+    """
+
+    size: Size
+    file_size: Size
+    corner: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """One example at the size of its bucket.
 
     Attributes:
         pixels: (height, width, 3) uint8 RGB.
         caption: with the trigger word in it.
-        original_size: width and height of the file, upright.
-        crop: left and top of what was cut out of it, in the bucket's pixels.
+        frame: where they come from.
     """
 
     pixels: Pixels
     caption: str
-    original_size: Size
-    crop: tuple[int, int]
-
-    @property
-    def size(self) -> Size:
-        """Width and height."""
-        return self.pixels.shape[1], self.pixels.shape[0]
+    frame: Frame
 
 
 def load_pictures(
@@ -92,9 +100,9 @@ def _fit(picture: Image.Image, caption: str, size: Size) -> Picture:
     """Scale until it covers the bucket, and cut the middle out."""
     scale = max(size[0] / picture.width, size[1] / picture.height)
     width, height = round(picture.width * scale), round(picture.height * scale)
-    crop = max(0, width - size[0]) // 2, max(0, height - size[1]) // 2
+    corner = max(0, width - size[0]) // 2, max(0, height - size[1]) // 2
     fitted = ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
-    return Picture(np.asarray(fitted), caption, picture.size, crop)
+    return Picture(np.asarray(fitted), caption, Frame(size, picture.size, corner))
 
 
 def with_trigger_word(caption: str, trigger_word: str | None) -> str:

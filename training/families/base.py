@@ -21,7 +21,7 @@ from deployments.errors import ModelUnavailable
 from deployments.families.base import Family
 from deployments.registry import FAMILIES
 from training.contracts import InvalidTraining, Pixels
-from training.dataset import Picture
+from training.dataset import Frame
 from training.objectives import Diffusion, Objective
 
 # Keyword arguments of a pipeline call that carry encoded prompts, (n, …).
@@ -133,9 +133,9 @@ class Trainable(ABC):
         rows = torch.tensor([distinct.index(caption) for caption in captions], device=self.device)
         return {name: values[rows] for name, values in encoded.items()}
 
-    def conditions(self, picture: Picture, generator: torch.Generator) -> Conditions:
+    def conditions(self, frame: Frame, generator: torch.Generator) -> Conditions:
         """What else the denoiser is told of a picture, each (…): drawn anew in every step."""
-        del picture, generator
+        del frame, generator
         return {}
 
     @abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from deployments.families.base import Family
-from training.dataset import Picture
+from training.dataset import Frame, Size
 from training.families.base import Conditions, Prompts, Trainable
 
 
@@ -19,22 +19,21 @@ class TrainableInstruct(Trainable):
 
     def __init__(self, family: Family, dtype: torch.dtype) -> None:
         super().__init__(family, dtype)
-        self._white: dict[tuple[int, ...], torch.Tensor] = {}
+        self._white: dict[Size, torch.Tensor] = {}
 
-    def conditions(self, picture: Picture, generator: torch.Generator) -> Conditions:
+    def conditions(self, frame: Frame, generator: torch.Generator) -> Conditions:
         """Latents of "no product", (C, h, w)."""
-        white = self._latents_of_white(picture)
+        white = self._latents_of_white(frame.size)
         zeros = bool(torch.rand((), generator=generator) < 0.5)
         return {"product": torch.zeros_like(white) if zeros else white}
 
     @torch.no_grad()
-    def _latents_of_white(self, picture: Picture) -> torch.Tensor:
-        shape = picture.pixels.shape
-        if shape not in self._white:
-            pixels = torch.ones(1, 3, *shape[:2], device=self.device)
+    def _latents_of_white(self, size: Size) -> torch.Tensor:
+        if size not in self._white:
+            pixels = torch.ones(1, 3, size[1], size[0], device=self.device)
             # As the pipeline does: the mode, and no scaling.
-            self._white[shape] = self.family.vae.encode(pixels).latent_dist.mode()[0]
-        return self._white[shape]
+            self._white[size] = self.family.vae.encode(pixels).latent_dist.mode()[0]
+        return self._white[size]
 
     def denoise(
         self,

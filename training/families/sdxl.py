@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from training.dataset import Picture
+from training.dataset import Frame
 from training.families.base import Conditions, Prompts, Trainable
 
 
@@ -13,11 +13,11 @@ class TrainableStableDiffusionXL(Trainable):
 
     text_encoders = ("text_encoder", "text_encoder_2")
 
-    def conditions(self, picture: Picture, generator: torch.Generator) -> Conditions:
+    def conditions(self, frame: Frame, generator: torch.Generator) -> Conditions:
         """Sizes that SDXL is conditioned on, (6,): of the file, of the crop's corner, and ours."""
         del generator
-        height, width = picture.pixels.shape[:2]
-        (file_width, file_height), (left, top) = picture.original_size, picture.crop
+        width, height = frame.size
+        (file_width, file_height), (left, top) = frame.file_size, frame.corner
         sizes = (file_height, file_width, top, left, height, width)
         return {"time_ids": torch.tensor(sizes, dtype=torch.float32, device=self.device)}
 
