@@ -8,27 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from db.models import AgeClass, BackgroundType, Product, Subject
+from db.models import BackgroundType
 from db.repositories.shot_inputs import ShotInputs
+from serve_app.core.phrases import describe_product, describe_subject
 
 # Behind a person who will be cut out: what a cut-out is cleanest from.
 _PLAIN_BACKGROUND = "white background"
-_AGES = {
-    AgeClass.KID: "child",
-    AgeClass.TEEN: "teenage",
-    AgeClass.YOUNG: "young",
-    AgeClass.MIDDLE_AGE: "middle-aged",
-    AgeClass.ELDER: "elderly",
-}
-_PEOPLE = {
-    "female": "woman",
-    "woman": "woman",
-    "women": "woman",
-    "male": "man",
-    "man": "man",
-    "men": "man",
-}
-_CHILDREN = {"woman": "girl", "man": "boy", "person": "child"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +65,9 @@ def compose(inputs: ShotInputs, *, extra: str = "", negative: str = "") -> Compo
     guided = [one.prompt for one in (guideline, rule) if one]
     avoided = [one.negative_prompt for one in (style, guideline, rule) if one]
     return Composition(
-        subject=_subject(inputs.subject),
-        product=_product(inputs.product),
-        further_products=" and ".join(map(_product, inputs.further_products)),
+        subject=describe_subject(inputs.subject),
+        product=describe_product(inputs.product),
+        further_products=" and ".join(map(describe_product, inputs.further_products)),
         shot_type=inputs.shot_type.prompt
         or f"{_words(inputs.shot_type.framing)}, {inputs.shot_type.view.value} view",
         background=_background(inputs),
@@ -92,34 +77,6 @@ def compose(inputs: ShotInputs, *, extra: str = "", negative: str = "") -> Compo
         extra=extra,
         negative=_join([*avoided, negative]),
     )
-
-
-def _product(product: Product) -> str:
-    if product.caption:
-        return product.caption.strip().rstrip(".")
-    name = product.name.strip().lower()
-    colour = (product.color or "").strip().lower()
-    named = name if not colour or colour in name else f"{colour} {name}"
-    materials = " and ".join(product.materials)
-    is_plural = named.endswith("s") and not named.endswith("ss")
-    article = "" if is_plural else "an " if named[:1] in "aeiou" else "a "
-    return f"{article}{named} made of {materials}" if materials else f"{article}{named}"
-
-
-def _subject(subject: Subject) -> str:
-    person = _PEOPLE.get((subject.gender or "").lower(), "person")
-    if subject.age_class is AgeClass.KID:
-        person = _CHILDREN[person]
-    elif subject.age_class is not None:
-        person = f"{_AGES[subject.age_class]} {person}"
-    traits = [
-        *([f"{subject.hair} hair"] if subject.hair else []),
-        *([f"{subject.eye_color} eyes"] if subject.eye_color else []),
-        *([f"{subject.skin_tone} skin"] if subject.skin_tone else []),
-        *([f"{subject.body_type} build"] if subject.body_type else []),
-    ]
-    article = "an" if person[0] in "aeiou" else "a"
-    return f"{article} {person} with {' and '.join(traits)}" if traits else f"{article} {person}"
 
 
 def _background(inputs: ShotInputs) -> str:
