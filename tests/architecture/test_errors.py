@@ -16,14 +16,16 @@ import serve_app
 from deployments.errors import DeploymentError
 from serve_app.core.datasets import Problem
 from serve_app.core.errors import SartiqError
+from training.contracts import TrainingError
 
 # Modules that run when they are imported.
 _RUNNING = ("db.migrations.", "serve_app.__main__")
 
 
 def _modules() -> Iterator[str]:
-    # The other modules of deployments load torch; errors that cross a handle all stand here.
+    # The other modules there load torch; errors that cross to another process all stand in these.
     yield "deployments.errors"
+    yield "training.contracts"
     for package in (configs, db, serve_app):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.startswith(_RUNNING):
@@ -72,7 +74,7 @@ def test_an_error_pickles_and_keeps_its_text(kind: type[Exception]) -> None:
 
 
 def test_codes_of_errors_are_unique_within_their_tree() -> None:
-    for root in (SartiqError, DeploymentError):
+    for root in (SartiqError, DeploymentError, TrainingError):
         kinds = [kind for kind in _errors() if issubclass(kind, root)]
         assert len(kinds) > 3
         unnamed = [kind for kind in kinds if kind is not root and kind.code == root.code]

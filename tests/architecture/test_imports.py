@@ -15,7 +15,7 @@ HEAVY = ("torch", "diffusers", "transformers", "peft", "onnxruntime", "rembg", "
 IMPORT_EVERYTHING_LIGHT = """
 import importlib, pkgutil, sys
 import configs, db, serve_app
-import deployments.contracts, deployments.errors
+import deployments.contracts, deployments.errors, training.contracts, training.run
 for package in (configs, db, serve_app):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         # These run when they are imported.
