@@ -135,6 +135,11 @@ class ModelSettings(Section):
     attention: AttentionBackend = "sdpa"
     # 0: let torch choose.
     threads: int = Field(0, ge=0)
+    # Of LoRAs that each replica of the generation models keeps in memory, and each runner in Ray's
+    # object store.
+    adapter_bytes: int = Field(1024**3, gt=0)
+    # Of one uploaded LoRA.
+    max_adapter_bytes: int = Field(500 * 1024**2, gt=0)
     upscaler: str = "realesr-animevideov3"
     # Path of another ONNX segmentation model for background removal; unset: the bundled u2netp.
     background_onnx: Path | None = None

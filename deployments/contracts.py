@@ -6,23 +6,47 @@ moves through shared memory without a copy.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
 
 # (height, width, 3) RGB or (height, width, 4) RGBA, straight alpha, sRGB.
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 
+# A safetensors file: its bytes, where it lies on this node, or its bytes in Ray's object store.
+LoraData: TypeAlias = "bytes | Path | ObjectRef[bytes]"
+
+
 @dataclass(frozen=True, slots=True)
 class LoraRef:
-    """An adapter to apply: where its safetensors file lies on this node, and how strongly."""
+    """An adapter to apply, and how strongly.
+
+    Attributes:
+        name: for errors.
+        digest: SHA-256 of the file, hexadecimal; two with one digest are one adapter.
+        weight: that its update is multiplied with.
+        data: the file; a replica looks at it only if it does not have the adapter.
+    """
 
     name: str
-    path: str
+    digest: str
     weight: float = 0.8
+    data: LoraData = field(default=b"", repr=False, compare=False)
+
+    @classmethod
+    def from_file(cls, path: Path, weight: float = 0.8) -> Self:
+        """The adapter of a safetensors file on this node, named after it."""
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return cls(path.stem, digest, weight, path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,13 @@ class ModelUnavailable(DeploymentError):
     code = "model_unavailable"
 
 
+class AdapterUnavailable(DeploymentError):
+    """The weights of an adapter did not reach the replica."""
+
+    code = "adapter_unavailable"
+    retryable = True
+
+
 class OutOfMemory(DeploymentError):
     """The device ran out of memory."""
 

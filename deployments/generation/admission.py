@@ -30,8 +30,11 @@ def check(request: GenerationRequest, entry: ModelEntry) -> None:
         raise InvalidInput("a request needs at least one seed")
     if len(request.loras) > limits.max_loras:
         raise InvalidInput(f"{len(request.loras)} LoRAs; at most {limits.max_loras} at once")
-    if not all(np.isfinite([request.guidance_scale, request.image_guidance_scale])):
-        raise InvalidInput("guidance scales are finite numbers")
+    if len({lora.digest for lora in request.loras}) < len(request.loras):
+        raise InvalidInput("a LoRA is named twice")
+    scales = (request.guidance_scale, request.image_guidance_scale)
+    if not all(np.isfinite([*scales, *(lora.weight for lora in request.loras)])):
+        raise InvalidInput("guidance scales and weights of LoRAs are finite numbers")
     _check_mode(request, entry)
 
 

@@ -6,13 +6,18 @@ Free of torch.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from deployments.contracts import GenerationRequest
+from deployments.contracts import GenerationRequest, LoraRef
 
 JobT = TypeVar("JobT", bound=Hashable)
+
+
+def adapters_key(loras: Iterable[LoraRef]) -> Hashable:
+    """Equal for what makes the same weights: which adapters, how strongly, in whatever order."""
+    return tuple(sorted((lora.digest, lora.weight) for lora in loras))
 
 
 def compatibility(request: GenerationRequest) -> Hashable:
@@ -30,7 +35,7 @@ def compatibility(request: GenerationRequest) -> Hashable:
         has_image,
         request.image_guidance_scale if has_image else None,
         request.strength if has_image else None,
-        request.loras,
+        adapters_key(request.loras),
     )
 
 

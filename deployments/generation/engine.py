@@ -22,7 +22,7 @@ from deployments.errors import (
 )
 from deployments.families.base import Family, PromptEmbeds
 from deployments.generation.admission import check
-from deployments.generation.batching import compatibility
+from deployments.generation.batching import adapters_key, compatibility
 from deployments.generation.contracts import Emit, ShouldStop
 from deployments.generation.invariance import CachedEncoder, make_rows_independent
 from deployments.generation.lanes import Lanes
@@ -93,16 +93,17 @@ class GenerationEngine:
         self.family: Family = FAMILIES.resolve(entry.family).load(
             entry, device=self.device, attention=attention
         )
-        self._on_cpu = self.device.type == "cpu"
+        on_cpu = self.device.type == "cpu"
         denoiser, vae = self.family.denoiser, self.family.vae
         denoiser.to(memory_format=torch.channels_last)
         vae.to(memory_format=torch.channels_last)
         self._projection = LatentProjection.fit(vae)
-        self._lanes = Lanes(enabled=self._on_cpu)
+        self._lanes = Lanes(enabled=on_cpu)
         CachedEncoder(vae)
-        self._rows = DenoiserRows(denoiser, minimum=2 if self._on_cpu else 1)
-        self._fix_blocks()
-        self._adapters = LoraAdapters(self.family.text_pipeline, entry.limits.max_loras * 4)
+        self._rows = DenoiserRows(denoiser, minimum=2 if on_cpu else 1)
+        if on_cpu:
+            make_rows_independent(denoiser)
+        self._adapters = LoraAdapters(self.family.text_pipeline)
         self._prompts: OrderedDict[object, PromptEmbeds] = OrderedDict()
         self._prompt_cache = prompt_cache
 
@@ -141,8 +142,9 @@ class GenerationEngine:
             check(request, self.entry)
             assert compatibility(request) == compatibility(head), "requests of one batch differ"
         call.live()
-        if self._adapters.apply(head.loras):
-            self._fix_blocks()
+        started = time.perf_counter()
+        self._adapters.apply(head.loras)
+        call.seconds["adapters"] = time.perf_counter() - started
         with torch.inference_mode():
             started = time.perf_counter()
             arguments = self._arguments(call)
@@ -151,10 +153,6 @@ class GenerationEngine:
             latents = self._denoise(call, arguments)
             call.seconds["denoise"] = time.perf_counter() - started
             self._finish(call, latents)
-
-    def _fix_blocks(self) -> None:
-        if self._on_cpu:
-            make_rows_independent(self.family.denoiser)
 
     def _arguments(self, call: _Call) -> dict[str, Any]:
         """Everything of the pipeline call but its callback."""
@@ -186,7 +184,7 @@ class GenerationEngine:
 
     def _embeds(self, request: GenerationRequest, *, negative: bool) -> PromptEmbeds:
         text = request.negative_prompt if negative else request.prompt
-        key = (text, negative, request.loras)
+        key = (text, negative, adapters_key(request.loras))
         if key not in self._prompts:
             self._prompts[key] = self.family.encode_prompt(text, negative=negative)
             if len(self._prompts) > self._prompt_cache:

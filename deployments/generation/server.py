@@ -21,6 +21,7 @@ from deployments.generation.admission import check
 from deployments.generation.batching import Batcher, Share
 from deployments.generation.contracts import Engine, EngineFactory
 from deployments.generation.jobs import Job
+from deployments.generation.lora_cache import LoraCache
 from deployments.generation.models import LoadedModels
 from deployments.priority import yield_to_servers
 from deployments.registry import import_object
@@ -38,6 +39,8 @@ class ReplicaStatus:
         loaded: models in memory; ``loading``: the one that is being read, if any.
         waiting: requests with images that no call has begun; ``running``: whether a call runs.
         slots: requests that it may hold at once.
+        adapters: digests of the LoRAs in memory, and
+        adapter_bytes: how much they take.
     """
 
     loaded: tuple[str, ...]
@@ -45,6 +48,8 @@ class ReplicaStatus:
     waiting: int
     running: bool
     slots: int
+    adapters: tuple[str, ...]
+    adapter_bytes: int
 
 
 class GenerationServer:
@@ -58,6 +63,7 @@ class GenerationServer:
         warm: models to load at start-up, in the background.
         max_models: models in memory at once.
         slots: requests to hold at once; ``max_ongoing_requests`` of the deployment.
+        adapter_bytes: of LoRAs in memory at once. Unset: of the settings.
         progress_seconds: the least time between two reports of a request's progress.
         stall_seconds: a call that makes no step for this long is given up as hung: the health check
             fails, and Serve replaces the replica. Unset: of the settings, as the next three.
@@ -74,6 +80,7 @@ class GenerationServer:
         warm: Sequence[str] = (),
         max_models: int = 2,
         slots: int = 16,
+        adapter_bytes: int | None = None,
         progress_seconds: float = 0.1,
         stall_seconds: float | None = None,
         device: str | None = None,
@@ -92,6 +99,7 @@ class GenerationServer:
         self._slots = slots
         self._progress_seconds = progress_seconds
         self._models = LoadedModels(self._load, max_models)
+        self._loras = LoraCache(adapter_bytes or settings.models.adapter_bytes)
         self._batcher: Batcher[Job] = Batcher()
         self._worker: asyncio.Task[None] | None = None
         # Monotonic time of the last sign of life of the running call.
@@ -109,12 +117,14 @@ class GenerationServer:
 
         Raises:
             InvalidInput: the request does not fit its model.
+            AdapterUnavailable: the weights of a LoRA were lost on their way.
             ModelUnavailable: the model cannot be loaded here.
             OutOfMemory, InferenceFailed: as the engine raises them.
         """
         entry = self._entry(request.model)
         request = replace(request, model=entry.name)
         check(request, entry)
+        request = await self._with_adapters(request)
         job = Job(request, asyncio.get_running_loop(), self._progress_seconds)
         self._batcher.add(job, request)
         if self._worker is None or self._worker.done():
@@ -139,6 +149,8 @@ class GenerationServer:
             waiting=len(self._batcher),
             running=self._alive_at is not None,
             slots=self._slots,
+            adapters=self._loras.digests,
+            adapter_bytes=self._loras.nbytes,
         )
 
     async def models(self) -> list[str]:
@@ -175,6 +187,12 @@ class GenerationServer:
             return self._catalog.resolve(name)
         except KeyError as error:
             raise InvalidInput(f"unknown model {name!r}") from error
+
+    async def _with_adapters(self, request: GenerationRequest) -> GenerationRequest:
+        """The request with its LoRAs in memory, so that no call ever waits for a transfer."""
+        held = await asyncio.gather(*(self._loras.get(request.model, one) for one in request.loras))
+        pairs = zip(request.loras, held, strict=True)
+        return replace(request, loras=tuple(replace(lora, data=one) for lora, one in pairs))
 
     async def _work(self) -> None:
         """Run calls until nothing waits."""

@@ -34,5 +34,5 @@ AdapterName = Annotated[
 
 
 def adapter_folder(organization_id: UUID, key: str) -> str:
-    """Where an adapter's file lies; ``key`` is an id, of the adapter or of the task that made it."""
+    """Where its file lies. ``key`` is an id: of the adapter, or of the task that made it."""
     return f"{FOLDER}/{organization_id.hex}/{key}"

@@ -45,6 +45,8 @@ def test_good_requests_pass(changes):
         ({"seeds": ()}, "at least one seed"),
         ({"guidance_scale": float("nan")}, "finite"),
         ({"loras": (LoraRef("l", "p"),) * 3}, "3 LoRAs; at most 2"),
+        ({"loras": (LoraRef("l", "p"), LoraRef("m", "p", 0.1))}, "named twice"),
+        ({"loras": (LoraRef("l", "p", float("inf")),)}, "finite"),
         ({"image": PICTURE.astype(np.float32)}, "bytes"),
         ({"image": PICTURE[..., 0]}, "bytes"),
         ({"image": PICTURE[:0]}, "bytes"),

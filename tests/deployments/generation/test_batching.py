@@ -47,7 +47,7 @@ def test_compatible_requests_share_a_call_in_order_of_arrival():
         {"steps": 5},
         {"guidance_scale": 1.0},
         {"image": np.zeros((8, 8, 3), np.uint8)},
-        {"loras": (LoraRef("l", "l.safetensors"),)},
+        {"loras": (LoraRef("l", "0a"),)},
     ],
 )
 def test_a_request_that_differs_per_call_runs_alone(changes):
@@ -118,3 +118,11 @@ def test_every_image_is_made_once_and_no_call_is_too_large(wanted):
     assert made == {job: list(range(count)) for job, (count, _) in enumerate(wanted)}
     # Nobody's first image waits for more calls than there are requests before it.
     assert all(waited <= job for job, waited in calls_before_first.items())
+
+
+def test_adapters_are_the_same_in_any_order_under_any_name():
+    one, two = LoraRef("one", "0a", 0.5), LoraRef("two", "0b", 0.8)
+    key = compatibility(request(loras=(one, two)))
+    assert compatibility(request(loras=(replace(two, name="x", data=b"x"), one))) == key
+    for others in ((one,), (one, replace(two, weight=0.7)), (one, replace(two, digest="0c")), ()):
+        assert compatibility(request(loras=others)) != key

@@ -215,7 +215,7 @@ def test_the_result_says_what_made_it(engine, make_request, run):
     assert result.info["scheduler"] == "DDIMScheduler"
     assert result.info["torch"] == torch.__version__
     assert result.info["batch_sizes"] == [2]
-    assert set(result.info["seconds"]) == {"encode", "denoise", "decode"}
+    assert set(result.info["seconds"]) == {"adapters", "encode", "denoise", "decode"}
 
 
 def test_the_entry_chooses_the_scheduler(checkpoint, make_request, run):
