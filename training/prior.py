@@ -42,9 +42,9 @@ class Prior:
             report.alive("prior")
             picture = model.sample(config.prior_prompt, config.seed + index)
             latents = model.encode_pictures([picture])
-            own.append((latents.mean.cpu(), latents.std.cpu()))
+            own.append((latents.mean.cpu().contiguous(), latents.std.cpu().contiguous()))
         each = team.gather(own, config.prior_images)
-        mean, std = (torch.cat(values).to(model.device) for values in zip(*each, strict=True))
+        mean, std = (torch.cat(values).contiguous().to(model.device) for values in zip(*each, strict=True))
         return cls(model, config, Distribution(mean, std))
 
     @classmethod
