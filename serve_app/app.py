@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, PositiveInt
 from ray.serve import Application
 
+from configs.catalog import get_catalog
 from configs.settings import get_settings
 from deployments.background_removal.server import BackgroundRemoval
 from deployments.generation.server import Generation
@@ -18,7 +19,10 @@ from serve_app.backend.exports.projection import ExportProjection
 from serve_app.backend.generations.projection import GenerationProjection
 from serve_app.compute.runner.capacity import QueueSpec
 from serve_app.compute.runner.deployment import TaskRunner
+from serve_app.compute.training.projection import TrainingProjection
+from serve_app.core.training.orders import QUEUE as TRAINING
 from serve_app.gateway import Gateway
+from training.run import RayTrainer
 
 # By queue, the deployment that does its work. `serve.deployment` makes a Deployment of a class,
 # which type checkers do not see.
@@ -28,8 +32,8 @@ MODELS: Mapping[str, Any] = {
     "background_removal": BackgroundRemoval,
 }
 
-# What the Backend wants done when a task of its has ended; the runner knows nothing of it.
-OBSERVERS = (GenerationProjection(), ExportProjection())
+# What is to be done when a task of some kind has ended; the runner knows nothing of it.
+OBSERVERS = (GenerationProjection(), ExportProjection(), TrainingProjection())
 # Of one runner.
 _EXPORTS_AT_ONCE = 2
 
@@ -38,7 +42,7 @@ class Arguments(BaseModel):
     """Arguments of the application (``args`` in ``serve_config.yaml``).
 
     ``slots``: by queue, the units of work (images) that one replica holds at once, those waiting
-    for its next batch included.
+    for its next batch included; of ``training``, the runs that all of the cluster holds at once.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -48,8 +52,8 @@ class Arguments(BaseModel):
 
 def build(args: Arguments) -> Application:
     """Bind the deployments; the gateway is the ingress."""
-    if set(args.slots) != set(MODELS):
-        raise ValueError(f"`slots` must name the queues {sorted(MODELS)}")
+    if set(args.slots) != {*MODELS, TRAINING}:
+        raise ValueError(f"`slots` must name the queues {sorted([*MODELS, TRAINING])}")
     handles: dict[str, Any] = {
         "generation": MODELS["generation"].bind(warm=[get_settings().models.default]),
         "upscaling": MODELS["upscaling"].bind(),
@@ -60,6 +64,11 @@ def build(args: Arguments) -> Application:
     }
     # Packing files needs no model: the runner does it.
     handles["export"], queues["export"] = None, QueueSpec(None, _EXPORTS_AT_ONCE)
+    # A run has processes of its own, which the runner starts and follows.
+    handles[TRAINING], queues[TRAINING] = (
+        RayTrainer(get_catalog()),
+        QueueSpec(None, args.slots[TRAINING]),
+    )
     runner: Any = TaskRunner
     gateway: Any = Gateway
     return gateway.bind(runner.bind(handles, queues, OBSERVERS))

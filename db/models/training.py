@@ -34,6 +34,7 @@ class Training(Base):
     # Of the adapter that it makes.
     output_name: Mapped[str]
     entity_type: Mapped[EntityType] = mapped_column(text_enum(EntityType, "entity_type"))
+    trigger_word: Mapped[str | None]
     requested_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     # What the run is at: preparing (start, load, encode, prior) or train.
     phase: Mapped[str | None]

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from configs.settings import Settings
 from serve_app.compute.storage.endpoints import router as storage
 from serve_app.compute.tasks.endpoints import router as tasks
+from serve_app.compute.training.endpoints import router as training
 from serve_app.core.api import create_api
 
 _DESCRIPTION = """\
@@ -22,6 +23,8 @@ def create_compute_api(settings: Settings) -> FastAPI:
     api = create_api("Sartiq Compute API", _DESCRIPTION, settings, larger_forms)
     # /tasks
     api.include_router(tasks)
+    # /training
+    api.include_router(training)
     # /storage
     api.include_router(storage)
     return api

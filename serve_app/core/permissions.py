@@ -185,6 +185,13 @@ PERMISSIONS: Final[Mapping[str, Least]] = {
     "get_generation_task": Least.VIEWER,
     "get_task": Least.VIEWER,
     "cancel_task": Least.EDITOR,
+    # the trainings,
+    "create_training": Least.EDITOR,
+    "list_trainings": Least.VIEWER,
+    "get_training": Least.VIEWER,
+    "get_training_metrics": Least.VIEWER,
+    "get_training_plot": Least.VIEWER,
+    "cancel_training": Least.EDITOR,
     # and the storage.
     "upload_image": Least.EDITOR,
     "upload_dataset": Least.EDITOR,

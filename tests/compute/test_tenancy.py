@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Host, Mount, Route, Router
 from serve_app.gateway import BACKEND_BASE, COMPUTE_BASE, create_gateway
 from tests.factories.pictures import picture
 from tests.fixtures.api import Gateway, Tenant
+from tests.fixtures.trainers import begin
 
 # Routes with an object of a tenant in their path: another's is not found.
 OBJECTS = {
@@ -21,15 +22,21 @@ OBJECTS = {
     f"GET {COMPUTE_BASE}/tasks/generation/{{task_id}}",
     f"POST {COMPUTE_BASE}/tasks/{{task_id}}/cancel",
     f"GET {COMPUTE_BASE}/storage/images/{{path}}",
+    f"GET {COMPUTE_BASE}/training/{{training_id}}",
+    f"GET {COMPUTE_BASE}/training/{{training_id}}/metrics",
+    f"GET {COMPUTE_BASE}/training/{{training_id}}/plot",
+    f"POST {COMPUTE_BASE}/training/{{training_id}}/cancel",
 }
 # Lists: another's objects are not in them.
-LISTS = {f"GET {COMPUTE_BASE}/tasks/"}
+# How many of the objects below are in each. A training is a task.
+LISTS = {f"GET {COMPUTE_BASE}/tasks/": 2, f"GET {COMPUTE_BASE}/training/": 1}
 # What is made belongs to who asked.
 CREATIONS = {
     f"POST {COMPUTE_BASE}/tasks/",
     f"POST {COMPUTE_BASE}/tasks/generation",
     f"POST {COMPUTE_BASE}/storage/images",
     f"POST {COMPUTE_BASE}/storage/datasets",
+    f"POST {COMPUTE_BASE}/training/",
 }
 # By the signature of the URL, which names one object: see tests/backend/uploads.
 SIGNED = {f"PUT {COMPUTE_BASE}/storage/uploads/{{path}}"}
@@ -69,7 +76,7 @@ def test_every_route_has_a_case(gateway: Gateway) -> None:
     found = operations(create_gateway(gateway.settings, gpu=False))
     # Those of the Backend are walked by tests/backend/test_permissions.py and test_tenancy.py.
     backend = {one for one in found - PUBLIC if one.partition(" ")[2].startswith(BACKEND_BASE)}
-    assert found - backend == OBJECTS | LISTS | CREATIONS | SIGNED | PUBLIC
+    assert found - backend == OBJECTS | LISTS.keys() | CREATIONS | SIGNED | PUBLIC
 
 
 def test_no_route_is_hidden_from_the_walk(gateway: Gateway) -> None:
@@ -84,7 +91,12 @@ def test_no_route_is_hidden_from_the_walk(gateway: Gateway) -> None:
 async def objects(tenant: Tenant) -> dict[str, str]:
     image = await tenant.compute.post("/storage/images", files={"file": picture()})
     task = await tenant.compute.post("/tasks/generation", json={"prompt": "a dress"})
-    return {"{task_id}": task.json()["id"], "{path}": image.json()["path"]}
+    training = await begin(tenant.compute)
+    return {
+        "{task_id}": task.json()["id"],
+        "{training_id}": training["id"],
+        "{path}": image.json()["path"],
+    }
 
 
 @pytest.mark.parametrize("operation", sorted(OBJECTS))
@@ -99,23 +111,25 @@ async def test_objects_of_others_are_not_found(
     url = f"http://platform.test{path}"
     theirs = await other.compute.request(method, url)
     assert theirs.status_code == 404
-    assert theirs.json()["detail"] in {"Task not found", "Image not found"}
+    unknown = {"Task not found", "Image not found", "Training not found"}
+    assert theirs.json()["detail"] in unknown
     mine = await tenant.compute.request(method, url)
     assert mine.status_code == 200
     if method == "POST":  # what the other tried had no effect
         assert mine.json()["status"] == "cancelled"
-        assert (await tenant.stored())["events"] == 2
+        # Two tasks were made, and one cancelled.
+        assert (await tenant.stored())["events"] == 3
 
 
 @pytest.mark.parametrize("operation", sorted(LISTS))
 async def test_lists_hold_nothing_of_others(tenant: Tenant, other: Tenant, operation: str) -> None:
     await objects(tenant)
     url = f"http://platform.test{operation.split(' ')[1]}"
-    assert (await tenant.compute.get(url)).json()["total"] == 1
+    assert (await tenant.compute.get(url)).json()["total"] == LISTS[operation]
     assert (await other.compute.get(url)).json() == {"items": [], "total": 0, "page": 1, "size": 20}
 
 
-@pytest.mark.parametrize("operation", sorted(OBJECTS | LISTS | CREATIONS))
+@pytest.mark.parametrize("operation", sorted(OBJECTS | LISTS.keys() | CREATIONS))
 async def test_nobody_comes_in_without_credentials(gateway: Gateway, operation: str) -> None:
     method, path = operation.split(" ")
     async with gateway.client(None) as anonymous:

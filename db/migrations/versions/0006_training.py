@@ -99,6 +99,7 @@ def _create_trainings() -> None:
         _column("base_model", sa.Text()),
         _column("output_name", sa.Text()),
         _column("entity_type", entity_type),
+        _column("trigger_word", sa.Text(), nullable=True),
         _column("requested_by", sa.Uuid(), nullable=True),
         _column("phase", sa.Text(), nullable=True),
         _column("step", sa.Integer(), nullable=True),

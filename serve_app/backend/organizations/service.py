@@ -14,7 +14,7 @@ from serve_app.core.errors import Conflict, NotFound
 from serve_app.core.resources import Resources
 
 # Folders of the store that are divided by organization.
-_FOLDERS = ("images", "outputs", "media", "temp", "exports", "loras")
+_FOLDERS = ("images", "outputs", "media", "temp", "exports", "loras", "datasets", "trainings")
 
 
 class SlugTaken(Conflict):

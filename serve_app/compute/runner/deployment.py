@@ -6,11 +6,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import ray
 from ray import serve
-from ray.serve.handle import DeploymentHandle
 
 from configs.settings import get_settings
 from serve_app.compute.runner.capacity import QueueSpec, ReplicaWatch
@@ -25,14 +25,15 @@ class TaskRunner:
     """Claims and carries out tasks. Several replicas share the queues without talking.
 
     Args:
-        handles: by queue, of the deployment that does its work; None: the runner itself.
+        handles: by queue, of the deployment that does its work, or what else does it; None: the
+            runner itself.
         queues: by queue, how it is served.
         observers: are told of every task that has ended.
     """
 
     async def __init__(  # type: ignore[misc]  # Serve awaits a constructor
         self,
-        handles: Mapping[str, DeploymentHandle | None],
+        handles: Mapping[str, Any],
         queues: Mapping[str, QueueSpec],
         observers: Sequence[Observer] = (),
     ) -> None:

@@ -10,6 +10,7 @@ from ray.serve.exceptions import RayServeException
 from db.repositories.queue import Failure
 from deployments.errors import DeploymentError
 from serve_app.core.errors import SartiqError
+from training.contracts import InvalidTraining, TrainingError
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,15 @@ def classify(error: BaseException) -> tuple[Failure, RetryStrategy]:
     error = _unwrap(error)
     if isinstance(error, Stalled):
         return Failure(error.code, str(error)), STALL
-    if isinstance(error, DeploymentError):
+    if isinstance(error, InvalidTraining):
+        # The words that clients look for, as in every refusal.
+        return Failure(error.code, f"Invalid input: {error}"), NEVER
+    if isinstance(error, DeploymentError | TrainingError):
         return Failure(error.code, str(error)), MODEL if error.retryable else NEVER
     if isinstance(error, SartiqError):
         return Failure(error.code, str(error)), INFRASTRUCTURE if error.retryable else NEVER
     if isinstance(error, RayError | RayServeException):
-        return Failure("replica_lost", "The model replica was lost while it worked"), INFRASTRUCTURE
+        return Failure("replica_lost", "The process that worked on it was lost"), INFRASTRUCTURE
     return Failure("internal_error", "Internal error"), MODEL
 
 

@@ -12,18 +12,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from ray.serve.handle import DeploymentHandle
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.errors import is_transient
+from db.errors import DatabaseUnavailable, is_transient
 from db.listen import CANCEL_CHANNEL, TASKS_CHANNEL, Notification
 from db.repositories.queue import ClaimedTask, TaskQueue
 from db.repositories.queue_monitor import QueueMonitor
 from db.session import Database, WriteSession
 from serve_app.compute.runner.capacity import ReplicaWatch
-from serve_app.compute.runner.handlers import HANDLERS, Work
+from serve_app.compute.runner.handlers import HANDLERS, Work, time_limit
 from serve_app.compute.runner.lease import Held, Leases
 from serve_app.compute.runner.retry import Stalled, classify
+from serve_app.compute.training.projection import close_trainings
 from serve_app.core.errors import SartiqError
 from serve_app.core.resources import Resources
 from serve_app.core.storage.base import StorageUnavailable
@@ -36,7 +36,7 @@ _BACKLOG_SECONDS = 0.4
 _SWEEP_SECONDS = 3600.0
 _BACKLOG_FRESH_SECONDS = 3.0
 # What a lost connection to Postgres looks like.
-_DATABASE_ERRORS = (SQLAlchemyError, OSError)
+_DATABASE_ERRORS = (SQLAlchemyError, DatabaseUnavailable, OSError)
 
 
 class Observer(Protocol):
@@ -55,7 +55,8 @@ class Runner:
     Args:
         runner_id: unique to this process; stands on the tasks that it holds.
         resources: of the process.
-        handles: by queue, of the deployment that does its work; None: the runner itself.
+        handles: by queue, of the deployment that does its work, or what else does it; None: the
+            runner itself.
         watch: knows how much each queue's replicas can take on.
         observers: are told of every task that has ended.
     """
@@ -64,7 +65,7 @@ class Runner:
         self,
         runner_id: str,
         resources: Resources,
-        handles: Mapping[str, DeploymentHandle | None],
+        handles: Mapping[str, Any],
         watch: Callable[[Callable[[str], None]], ReplicaWatch],
         observers: Sequence[Observer] = (),
     ) -> None:
@@ -96,6 +97,7 @@ class Runner:
             self._every(_BACKLOG_SECONDS, self._count_backlog),
             self._every(_SWEEP_SECONDS, self._sweep),
             self._every(settings.reap_seconds, self._catch_up),
+            self._every(settings.reap_seconds, self._close_trainings),
             *(
                 asyncio.create_task(self._claim_forever(queue), name=f"claim {queue}")
                 for queue in self._handles
@@ -210,6 +212,9 @@ class Runner:
                     raise
                 logger.exception("%s could not catch up", type(observer).__name__)
 
+    async def _close_trainings(self) -> None:
+        await close_trainings(self._resources)
+
     async def _sweep(self) -> None:
         try:
             await sweep_uploads(self._resources.store)
@@ -251,7 +256,7 @@ class Runner:
             self._wake_queue(task.queue)
 
     async def _run(self, work: Work) -> dict[str, Any]:
-        seconds = self._settings.attempt_seconds
+        seconds = time_limit(work.task.type, self._resources.settings)
         try:
             async with asyncio.timeout(seconds):
                 return await HANDLERS[work.task.type].run(work)

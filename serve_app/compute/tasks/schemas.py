@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-TaskType = Literal["generation", "processing"]
+TaskType = Literal["generation", "processing", "training"]
 Status = Literal["pending", "running", "completed", "failed", "cancelled"]
 
 

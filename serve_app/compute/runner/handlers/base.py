@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-from ray.serve.handle import DeploymentHandle
+from typing import Any, Protocol, TypeVar
 
 from db.repositories.queue import ClaimedTask
-from deployments.contracts import Event, Pixels, Progress, Result
+from deployments.contracts import Pixels, Progress, Result
 from serve_app.compute.runner.retry import Stalled
+from serve_app.core.adapters import adapter_folder
 from serve_app.core.images import OutputFormat, decode_pixels, encode_image
 from serve_app.core.resources import Resources
+
+EventT = TypeVar("EventT")
 
 _SUFFIXES: Mapping[OutputFormat, str] = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 
@@ -26,13 +27,14 @@ class Work:
     Attributes:
         task: as it was claimed.
         resources: of the process.
-        handle: of the deployment that serves the task's queue; None: the runner does it itself.
+        handle: of the deployment that serves the task's queue (a `DeploymentHandle`), or what else
+            does its work, such as a trainer; None: the runner does it itself.
         report: takes progress, 0 to 1.
     """
 
     task: ClaimedTask
     resources: Resources
-    handle: DeploymentHandle | None
+    handle: Any
     report: Callable[[float], None]
 
     async def load(self, reference: Mapping[str, str]) -> Pixels:
@@ -52,7 +54,7 @@ class Work:
         stall = self.resources.settings.queue.stall_seconds
         stream = self.handle.options(stream=True).remote(request)
         try:
-            async for event in _with_timeout(stream, stall):
+            async for event in with_timeout(stream, stall):
                 if isinstance(event, Progress):
                     self.report(event.fraction)
                 elif isinstance(event, Result):
@@ -94,7 +96,7 @@ class Work:
             await self._remove(lambda own: not own)
 
     async def _remove(self, is_removed: Callable[[bool], bool]) -> None:
-        for folder in (self.folder, self.exports_folder):
+        for folder in (self.folder, self.exports_folder, self.loras_folder):
             own = f"{folder}/{self.task.attempt}-"
             async for stored in self.resources.store.list(folder):
                 if is_removed(stored.path.startswith(own)):
@@ -110,6 +112,11 @@ class Work:
         """Where the task's archives are stored."""
         return f"exports/{self.task.organization_id.hex}/{self.task.id}"
 
+    @property
+    def loras_folder(self) -> str:
+        """Where the weights that the task trains are stored."""
+        return adapter_folder(self.task.organization_id, self.task.id)
+
 
 class Handler(Protocol):
     """Carries out one type of task."""
@@ -118,11 +125,11 @@ class Handler(Protocol):
         """Do the work; the task's output.
 
         Raises:
-            DeploymentError, SartiqError, RayError: classified by :mod:`.retry`.
+            DeploymentError, TrainingError, SartiqError, RayError: classified by :mod:`.retry`.
         """
 
 
-async def _with_timeout(stream: Any, seconds: float) -> AsyncIterator[Event]:
+async def with_timeout(stream: AsyncIterable[EventT], seconds: float) -> AsyncIterator[EventT]:
     """The events of a stream, as long as none takes longer than ``seconds`` to come.
 
     Until work begins there is no limit but the attempt's: the request may wait for the batch before

@@ -1,0 +1,1 @@
+"""Trainings: begin, watch, cancel."""

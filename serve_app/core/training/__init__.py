@@ -1,0 +1,1 @@
+"""Trainings: what both APIs take and answer about them."""
