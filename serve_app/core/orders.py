@@ -72,7 +72,8 @@ def settle_generation(
 
     Args:
         entry: the model.
-        wanted: ``prompt``, ``num_outputs``, and any other field of a generation.
+        wanted: ``prompt``, ``num_outputs``, and any other field of a generation; ``loras`` as
+            :func:`serve_app.core.adapters.pin` gives them.
         refuse: makes the errors.
 
     Raises:
@@ -121,8 +122,6 @@ def _check_limits(limits: Limits, settled: Mapping[str, Any], refuse: Refuse) ->
             )
     if len(settled["loras"]) > limits.max_loras:
         raise refuse("loras", f"at most {limits.max_loras} for this model")
-    if settled["loras"]:
-        raise refuse("loras", f"there is no LoRA named {settled['loras'][0]['name']!r}")
 
 
 def check_mode(entry: ModelEntry, refuse: Refuse, *, has_image: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from db.models import Adapter, AdapterSource, EntityType
 from db.repositories import OrganizationScope
 from db.repositories.adapters import AdapterWriter
 from db.session import Database
+from serve_app.core.resources import Resources
 
 
 async def make_adapter(
@@ -32,3 +34,13 @@ async def make_adapter(
     }
     async with database.write() as session:
         return await AdapterWriter(session, scope).create(name=name, **values | changes)
+
+
+async def store_adapter(
+    resources: Resources, scope: OrganizationScope, content: bytes, name: str = "mira", **other: Any
+) -> Adapter:
+    """The next version of ``name``, whose file has this content, whatever it is."""
+    path = f"loras/{scope.organization_id.hex}/{uuid7().hex}/pytorch_lora_weights.safetensors"
+    await resources.store.put(path, content)
+    values = {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    return await make_adapter(resources.database, scope, name, **values | other)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from serve_app.core.adapters import DEFAULT_WEIGHT, MAX_LORAS
 from serve_app.core.orders import MAX_SEED
 from serve_app.core.text import refuse_nul
 
@@ -28,8 +29,13 @@ class Config(BaseModel):
 class Lora(Config):
     """An adapter to apply, and how strongly."""
 
-    name: str = Field(min_length=1, max_length=200)
-    weight: float = Field(0.8, ge=-2, le=2)
+    name: str = Field(
+        min_length=1,
+        max_length=200,
+        description="A name stands for its newest version, `name@2` for that one; or an id.",
+        examples=["custom-model-v1"],
+    )
+    weight: float = Field(DEFAULT_WEIGHT, ge=-2, le=2, description="How strongly; 0 is not at all.")
 
 
 class GenerationConfig(Config):
@@ -72,7 +78,9 @@ class GenerationConfig(Config):
         description="Seed of the first image; the others follow. Random when absent.",
     )
     output_format: OutputFormat = "jpeg"
-    loras: list[Lora] = Field([], description="Adapters to apply together.")
+    loras: list[Lora] = Field(
+        [], max_length=MAX_LORAS, description="Adapters of this model to apply together."
+    )
 
     @model_validator(mode="after")
     def _lora_names_are_unique(self) -> Self:

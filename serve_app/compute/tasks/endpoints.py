@@ -65,7 +65,7 @@ class SubmissionDesk:
         """Queue the task that ``settle`` makes of the request whose config stands at ``loc``."""
         if answered := await self.once.earlier():
             return answered
-        new = await settle(Submission(self.resources, self.intake, loc))
+        new = await settle(Submission(self.resources, self.intake, self.scope, loc))
         if twin := await self.once.begin(self.session):
             return twin
         task = await TaskQueue(self.session).enqueue(self.scope, new)

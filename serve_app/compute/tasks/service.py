@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from configs.catalog import ModelEntry
 from db.models import Task
 from db.repositories.queue import NewTask
+from db.repositories.scope import OrganizationScope
 from serve_app.compute.tasks.configs import (
     GenerationConfig,
     RemoveBackgroundConfig,
@@ -14,6 +17,7 @@ from serve_app.compute.tasks.configs import (
 )
 from serve_app.compute.tasks.schemas import GenerationRead, OutputImage, TaskOutput, TaskRead
 from serve_app.core import orders
+from serve_app.core.adapters import pin
 from serve_app.core.dependencies import Sign
 from serve_app.core.errors import InvalidInput, UnprocessableField
 from serve_app.core.intake import Intake, StoredImage
@@ -32,16 +36,19 @@ class Submission:
 
     resources: Resources
     intake: Intake
+    scope: OrganizationScope
     loc: Loc = ("body",)
 
     async def generation(self, config: GenerationConfig, priority: int) -> NewTask:
         """The task of a generation: defaults filled in, seed drawn, picture stored.
 
         Raises:
-            UnprocessableField: a value is beyond the model's limits, or the picture is unusable.
+            UnprocessableField: a value is beyond the model's limits, a LoRA does not exist or is
+                not the model's, or the picture is unusable.
         """
         entry = orders.choose_model(self.resources, config.model, self._refuse)
         wanted = config.model_dump(exclude={"model", "input_image_url"})
+        wanted["loras"] = await self._loras(entry, wanted["loras"])
         settled = orders.settle_generation(entry, wanted, self._refuse)
         has_image = config.input_image_url is not None
         orders.check_mode(entry, self._refuse, has_image=has_image)
@@ -68,6 +75,14 @@ class Submission:
         limit = self.resources.settings.media.max_output_pixels
         if source.info.width * source.info.height * scale**2 > limit:
             raise self._refuse("scale", f"the result would have more than {limit:,} pixels")
+
+    async def _loras(
+        self, entry: ModelEntry, wanted: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
+        if not wanted:
+            return []
+        async with self.resources.database.read() as session:
+            return await pin(session, self.scope, entry, wanted, self._refuse)
 
     async def _picture(self, url: str, field: str) -> StoredImage:
         try:

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from deployments.contracts import GenerationRequest
+from serve_app.compute.runner.adapters import AdapterFiles
 from serve_app.compute.runner.handlers.base import Work
 from serve_app.core.orders import MAX_SEED
 
@@ -26,6 +27,9 @@ _RECIPE_FIELDS = (
 class GenerationHandler:
     """Asks the Generation deployment for all images of a task at once."""
 
+    def __init__(self) -> None:
+        self._adapters = AdapterFiles()
+
     async def run(self, work: Work) -> dict[str, Any]:
         """Generate, embed the recipe, store; see `Handler.run`."""
         config = work.task.config
@@ -43,6 +47,9 @@ class GenerationHandler:
             image_guidance_scale=config["image_guidance_scale"],
             strength=config["strength"],
             image=await work.load(reference) if reference else None,
+            loras=await self._adapters.references(
+                work.resources, work.task.organization_id, config["loras"]
+            ),
         )
         result = await work.infer(request)
         recipe = {field: config[field] for field in _RECIPE_FIELDS} | {
