@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from configs.settings import Settings
+from serve_app.compute.loras.endpoints import router as loras
 from serve_app.compute.storage.endpoints import router as storage
 from serve_app.compute.tasks.endpoints import router as tasks
 from serve_app.compute.training.endpoints import router as training
@@ -19,12 +20,17 @@ Every request carries an API key: `Authorization: Bearer $API_KEY`. The URLs of 
 
 def create_compute_api(settings: Settings) -> FastAPI:
     """The API under ``/compute/api/v1``."""
-    larger_forms = {"/storage/datasets": settings.datasets.max_bytes}
+    larger_forms = {
+        "/storage/datasets": settings.datasets.max_bytes,
+        "/loras/": settings.models.max_adapter_bytes,
+    }
     api = create_api("Sartiq Compute API", _DESCRIPTION, settings, larger_forms)
     # /tasks
     api.include_router(tasks)
     # /training
     api.include_router(training)
+    # /loras
+    api.include_router(loras)
     # /storage
     api.include_router(storage)
     return api

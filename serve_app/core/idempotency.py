@@ -23,6 +23,8 @@ from serve_app.core.errors import Conflict
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
+_CHUNK_BYTES = 1024 * 1024
+
 KeyHeader = Annotated[
     str | None,
     Header(
@@ -122,10 +124,14 @@ async def _fingerprint(request: Request) -> str:
         digest.update(await request.body())
         return digest.hexdigest()
     for name, value in (await request.form()).multi_items():
-        data = value.encode() if isinstance(value, str) else await value.read()
-        digest.update(f"{name}\n{len(data)}\n".encode() + data)
-        if not isinstance(value, str):
-            await value.seek(0)
+        if isinstance(value, str):
+            data = value.encode()
+            digest.update(f"{name}\n{len(data)}\n".encode() + data)
+            continue
+        digest.update(f"{name}\n{value.size}\n".encode())
+        while chunk := await value.read(_CHUNK_BYTES):
+            digest.update(chunk)
+        await value.seek(0)
     return digest.hexdigest()
 
 

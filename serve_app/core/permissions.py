@@ -192,6 +192,11 @@ PERMISSIONS: Final[Mapping[str, Least]] = {
     "get_training_metrics": Least.VIEWER,
     "get_training_plot": Least.VIEWER,
     "cancel_training": Least.EDITOR,
+    # the LoRAs,
+    "list_loras": Least.VIEWER,
+    "upload_lora": Least.EDITOR,
+    "get_lora": Least.VIEWER,
+    "delete_lora": Least.EDITOR,
     # and the storage.
     "upload_image": Least.EDITOR,
     "upload_dataset": Least.EDITOR,

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Mount, Route, Router
 
 from serve_app.gateway import BACKEND_BASE, COMPUTE_BASE, create_gateway
+from tests.factories.adapters import make_adapter
 from tests.factories.pictures import picture
 from tests.fixtures.api import Gateway, Tenant
 from tests.fixtures.trainers import begin
@@ -22,6 +23,8 @@ OBJECTS = {
     f"GET {COMPUTE_BASE}/tasks/generation/{{task_id}}",
     f"POST {COMPUTE_BASE}/tasks/{{task_id}}/cancel",
     f"GET {COMPUTE_BASE}/storage/images/{{path}}",
+    f"GET {COMPUTE_BASE}/loras/{{lora_id}}",
+    f"DELETE {COMPUTE_BASE}/loras/{{lora_id}}",
     f"GET {COMPUTE_BASE}/training/{{training_id}}",
     f"GET {COMPUTE_BASE}/training/{{training_id}}/metrics",
     f"GET {COMPUTE_BASE}/training/{{training_id}}/plot",
@@ -29,7 +32,11 @@ OBJECTS = {
 }
 # Lists: another's objects are not in them.
 # How many of the objects below are in each. A training is a task.
-LISTS = {f"GET {COMPUTE_BASE}/tasks/": 2, f"GET {COMPUTE_BASE}/training/": 1}
+LISTS = {
+    f"GET {COMPUTE_BASE}/tasks/": 2,
+    f"GET {COMPUTE_BASE}/training/": 1,
+    f"GET {COMPUTE_BASE}/loras/": 1,
+}
 # What is made belongs to who asked.
 CREATIONS = {
     f"POST {COMPUTE_BASE}/tasks/",
@@ -37,6 +44,7 @@ CREATIONS = {
     f"POST {COMPUTE_BASE}/storage/images",
     f"POST {COMPUTE_BASE}/storage/datasets",
     f"POST {COMPUTE_BASE}/training/",
+    f"POST {COMPUTE_BASE}/loras/",
 }
 # By the signature of the URL, which names one object: see tests/backend/uploads.
 SIGNED = {f"PUT {COMPUTE_BASE}/storage/uploads/{{path}}"}
@@ -92,7 +100,9 @@ async def objects(tenant: Tenant) -> dict[str, str]:
     image = await tenant.compute.post("/storage/images", files={"file": picture()})
     task = await tenant.compute.post("/tasks/generation", json={"prompt": "a dress"})
     training = await begin(tenant.compute)
+    lora = await make_adapter(tenant.database, tenant.scope)
     return {
+        "{lora_id}": str(lora.id),
         "{task_id}": task.json()["id"],
         "{training_id}": training["id"],
         "{path}": image.json()["path"],
@@ -111,10 +121,10 @@ async def test_objects_of_others_are_not_found(
     url = f"http://platform.test{path}"
     theirs = await other.compute.request(method, url)
     assert theirs.status_code == 404
-    unknown = {"Task not found", "Image not found", "Training not found"}
+    unknown = {"Task not found", "Image not found", "Training not found", "LoRA not found"}
     assert theirs.json()["detail"] in unknown
     mine = await tenant.compute.request(method, url)
-    assert mine.status_code == 200
+    assert mine.status_code == (204 if method == "DELETE" else 200)
     if method == "POST":  # what the other tried had no effect
         assert mine.json()["status"] == "cancelled"
         # Two tasks were made, and one cancelled.

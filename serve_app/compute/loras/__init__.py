@@ -1,0 +1,1 @@
+"""Adapters: listed, uploaded, removed."""
