@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from db.models import AgeClass, Product, Subject
+from db.models import AgeClass, Product, ShotType, Subject
 
 _AGES = {
     AgeClass.KID: "child",
@@ -50,3 +50,9 @@ def describe_subject(subject: Subject) -> str:
     ]
     article = "an" if person[0] in "aeiou" else "a"
     return f"{article} {person} with {' and '.join(traits)}" if traits else f"{article} {person}"
+
+
+def describe_shot_type(shot_type: ShotType) -> str:
+    """What a prompt says of it, or else its framing and its view."""
+    framing = shot_type.framing.replace("_", " ")
+    return shot_type.prompt or f"{framing}, {shot_type.view.value} view"
