@@ -63,6 +63,11 @@ class Shot(Base):
         lazy="raise", order_by="ShotRevision.number", viewonly=True
     )
 
+    @property
+    def current_image_path(self) -> str | None:
+        """Where the image that the shot shows lies; None while it has none."""
+        return None if self.current_prediction is None else self.current_prediction.path
+
 
 class ShotRevision(Base):
     """One round of a shot, from its first image to the decision about it."""

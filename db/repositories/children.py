@@ -1,53 +1,74 @@
-"""Load a collection for all rows of a page, by one statement.
+"""Load a collection for all rows of a page, by one statement, as rows and not as entities.
 
-As SQLAlchemy's ``selectinload`` does, but with the ids as one array: asyncpg's dialect renders a
-type cast for each element of an ``IN``, which for a page of twenty takes longer than the query.
+It does what SQLAlchemy's ``selectinload`` does at a fraction of the time. The ids are one array:
+asyncpg's dialect renders a type cast for each element of an ``IN``, which for a page of twenty
+takes longer than the query. And what is loaded is only shown: to make a hundred entities of a
+page's images takes longer than all else that the request does.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, any_, cast, select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, cast, select
+from sqlalchemy.orm import Bundle
 from sqlalchemy.orm.attributes import set_committed_value
-from sqlalchemy.orm.interfaces import ORMOption
 
+from db.models import Media
 from db.session import ReadSession
 
+# What is shown of a picture's media, as ``media`` of a row.
+MEDIA: Bundle[Any] = Bundle(
+    "media",
+    Media.path,
+    Media.thumbnail_path,
+    Media.content_type,
+    Media.width,
+    Media.height,
+    Media.size,
+    Media.dominant_color,
+)
 
-@dataclass(frozen=True, slots=True)
+
+def as_array(ids: Collection[UUID]) -> Any:
+    """Ids as one parameter, to compare with by ``any_``."""
+    return cast(list(ids), ARRAY(Uuid))
+
+
 class Children:
     """A collection to load.
 
-    Attributes:
+    Args:
         collection: such as ``Product.images``; it says the order.
         parent: the column that refers to the row, such as ``ProductImage.product_id``.
-        options: what is loaded with each child.
+        further: columns of ``joined`` to have with those of the child.
+        joined: a relationship of the child; a child without it is loaded as well.
     """
 
-    collection: Any
-    parent: Any
-    options: Sequence[ORMOption] = ()
+    def __init__(
+        self, collection: Any, parent: Any, *, further: Sequence[Any] = (), joined: Any = None
+    ) -> None:
+        self._key: str = collection.key
+        self._parent: str = parent.key
+        mapper = collection.property.mapper
+        columns = [getattr(mapper.class_, name) for name in mapper.column_attrs.keys()]  # noqa: SIM118
+        query = select(*columns, *further)
+        if joined is not None:
+            query = query.outerjoin(joined)
+        self._query = query.where(parent == any_(bindparam("parents", type_=ARRAY(Uuid)))).order_by(
+            *collection.property.order_by
+        )
 
     async def load(self, session: ReadSession, rows: Sequence[Any]) -> None:
         """Fill the collection of each row."""
         if not rows:
             return
-        relationship = self.collection.property
-        ids = cast([row.id for row in rows], ARRAY(Uuid))
-        found = await session.scalars(
-            select(relationship.mapper.class_)
-            .where(self.parent == any_(ids))
-            .order_by(*relationship.order_by)
-            .options(*self.options),
-            execution_options={"populate_existing": True},
-        )
+        found = await session.execute(self._query, {"parents": [row.id for row in rows]})
         by_parent: dict[UUID, list[Any]] = defaultdict(list)
-        for child in found:
-            by_parent[getattr(child, self.parent.key)].append(child)
+        for child in found.all():
+            by_parent[getattr(child, self._parent)].append(child)
         for row in rows:
-            set_committed_value(row, self.collection.key, by_parent[row.id])
+            set_committed_value(row, self._key, by_parent[row.id])

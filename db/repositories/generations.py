@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import any_, exists, func, select, update
 
 from db.models import (
     EventKind,
@@ -23,7 +23,7 @@ from db.models import (
     Task,
     TaskStatus,
 )
-from db.repositories.children import Children
+from db.repositories.children import Children, as_array
 from db.repositories.events import EventWriter
 from db.repositories.queue import NewTask, TaskQueue
 from db.repositories.scope import Page
@@ -85,7 +85,7 @@ class GenerationRepository(ScopedRepository[Generation]):
             )
             .join(Task, Task.id == GenerationStep.task_id)
             .where(
-                GenerationStep.generation_id.in_(ids),
+                GenerationStep.generation_id == any_(as_array(ids)),
                 GenerationStep.organization_id == self._scope.organization_id,
             )
         )

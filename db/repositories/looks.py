@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import delete, insert
-from sqlalchemy.orm import joinedload
 
-from db.models import Look, LookProduct, Shot
+from db.models import Look, LookProduct, Prediction, Shot
 from db.repositories.children import Children
 from db.repositories.scoped import ScopedRepository, ScopedWriter
 
@@ -24,7 +23,12 @@ class LookRepository(ScopedRepository[Look]):
         "updated_at": Look.updated_at,
     }
     children = (
-        Children(Look.shots, Shot.look_id, (joinedload(Shot.current_prediction),)),
+        Children(
+            Look.shots,
+            Shot.look_id,
+            further=(Prediction.path.label("current_image_path"),),
+            joined=Shot.current_prediction,
+        ),
         Children(Look.products, LookProduct.look_id),
     )
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import update
-from sqlalchemy.orm import joinedload
 
 from db.models import Media, Product, ProductImage, ProductImageType
-from db.repositories.children import Children
+from db.repositories.children import MEDIA, Children
 from db.repositories.images import ImageWriter
 from db.repositories.scoped import ScopedRepository, ScopedWriter
 
@@ -27,7 +26,9 @@ class ProductRepository(ScopedRepository[Product]):
         "updated_at": Product.updated_at,
     }
     children = (
-        Children(Product.images, ProductImage.product_id, (joinedload(ProductImage.media),)),
+        Children(
+            Product.images, ProductImage.product_id, further=(MEDIA,), joined=ProductImage.media
+        ),
     )
 
 

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, Text, delete, func, or_, select
+from sqlalchemy import Select, Text, any_, delete, func, or_, select
 from sqlalchemy.orm.interfaces import ORMOption
 
 from db.models import Base
-from db.repositories.children import Children
+from db.repositories.children import Children, as_array
 from db.repositories.scope import OrganizationScope, Page, fetch_page
 from db.session import ReadSession, WriteSession
 
@@ -60,7 +60,7 @@ class ScopedRepository(Generic[RowT]):
         if not ids:
             return {}
         rows = await self._session.scalars(
-            self._visible().where(self.model.id.in_(ids)).options(*self.loads)
+            self._visible().where(self.model.id == any_(as_array(ids))).options(*self.loads)
         )
         found: Sequence[Any] = rows.all()
         await self._load_children(found)

@@ -34,7 +34,7 @@ class ShotRepository(ScopedRepository[Shot]):
     }
     loads = (
         joinedload(Shot.shot_type),
-        joinedload(Shot.current_prediction),
+        joinedload(Shot.current_prediction).load_only(Prediction.path, raiseload=True),
     )
     children = (Children(Shot.revisions, ShotRevision.shot_id),)
 

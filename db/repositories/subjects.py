@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import update
-from sqlalchemy.orm import joinedload
 
 from db.models import Subject, SubjectImage
-from db.repositories.children import Children
+from db.repositories.children import MEDIA, Children
 from db.repositories.images import ImageWriter
 from db.repositories.scoped import ScopedRepository, ScopedWriter
 
@@ -25,7 +24,9 @@ class SubjectRepository(ScopedRepository[Subject]):
         "updated_at": Subject.updated_at,
     }
     children = (
-        Children(Subject.images, SubjectImage.subject_id, (joinedload(SubjectImage.media),)),
+        Children(
+            Subject.images, SubjectImage.subject_id, further=(MEDIA,), joined=SubjectImage.media
+        ),
     )
 
 

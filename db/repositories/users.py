@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, bindparam, delete, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import selectinload
 
 from db.ids import uuid7
 from db.models import LoginSession, Membership, Role, User
@@ -16,18 +17,32 @@ from db.repositories.scope import Page, fetch_page
 from db.session import ReadSession, WriteSession
 
 _USERS: Select[User] = select(User).options(selectinload(User.memberships))
-# Every request of a person asks this. Built once, and one statement.
-_LOGGED_IN: Select[User] = (
-    select(User)
-    .join(LoginSession, LoginSession.user_id == User.id)
-    .where(
-        User.id == bindparam("user_id"),
-        User.is_active,
-        LoginSession.id == bindparam("login_session_id"),
-        LoginSession.revoked_at.is_(None),
-    )
-    .options(joinedload(User.memberships))
+_IS_LOGGED_IN = (
+    User.id == bindparam("user_id"),
+    User.is_active,
+    LoginSession.user_id == User.id,
+    LoginSession.id == bindparam("login_session_id"),
+    LoginSession.revoked_at.is_(None),
 )
+_LOGGED_IN: Select[User] = (
+    select(User).where(*_IS_LOGGED_IN).options(selectinload(User.memberships))
+)
+# Every request of a person asks this: built once, one statement, and columns only.
+_STANDING = (
+    select(User.is_superuser, Membership.organization_id, Membership.role)
+    .join_from(User, LoginSession, LoginSession.user_id == User.id)
+    .outerjoin(Membership, Membership.user_id == User.id)
+    .where(*_IS_LOGGED_IN)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an account may do: everything, or what its role in each organization allows."""
+
+    user_id: UUID
+    is_superuser: bool
+    roles: Mapping[UUID, Role]
 
 
 class UserRepository:
@@ -49,9 +64,17 @@ class UserRepository:
     async def logged_in(self, user_id: UUID, login_session_id: UUID) -> User | None:
         """The user of an access token, unless the account is closed or the login has ended."""
         values = {"user_id": user_id, "login_session_id": login_session_id}
-        found = await self._session.scalars(_LOGGED_IN, values)
-        user: User | None = found.unique().one_or_none()
+        user: User | None = await self._session.scalar(_LOGGED_IN, values)
         return user
+
+    async def standing(self, user_id: UUID, login_session_id: UUID) -> Standing | None:
+        """What the user of an access token may do; None as for :meth:`logged_in`."""
+        values = {"user_id": user_id, "login_session_id": login_session_id}
+        rows = (await self._session.execute(_STANDING, values)).all()
+        if not rows:
+            return None
+        roles = {row.organization_id: row.role for row in rows if row.organization_id is not None}
+        return Standing(user_id, rows[0].is_superuser, roles)
 
     async def list(
         self, *, page: int, size: int, organization_id: UUID | None = None, search: str = ""

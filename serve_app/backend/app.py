@@ -33,7 +33,7 @@ from serve_app.backend.subjects.images.endpoints import router as subject_images
 from serve_app.backend.subscriptions.endpoints import router as subscriptions
 from serve_app.backend.uploads.endpoints import router as uploads
 from serve_app.backend.users.endpoints import router as users
-from serve_app.core.api import create_api
+from serve_app.core.api import create_api, put_together
 
 
 def create_backend_api(settings: Settings) -> FastAPI:
@@ -95,4 +95,4 @@ def create_backend_api(settings: Settings) -> FastAPI:
     api.include_router(subscriptions)
     # /generation-models
     api.include_router(generation_models)
-    return api
+    return put_together(api)

@@ -9,7 +9,7 @@ from serve_app.compute.loras.endpoints import router as loras
 from serve_app.compute.storage.endpoints import router as storage
 from serve_app.compute.tasks.endpoints import router as tasks
 from serve_app.compute.training.endpoints import router as training
-from serve_app.core.api import create_api
+from serve_app.core.api import create_api, put_together
 
 _DESCRIPTION = """\
 Turns product photos into on-model images. Submit a task, watch its progress, download its images.
@@ -33,4 +33,4 @@ def create_compute_api(settings: Settings) -> FastAPI:
     api.include_router(loras)
     # /storage
     api.include_router(storage)
-    return api
+    return put_together(api)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from fastapi_offline import FastAPIOffline
 
 from configs.settings import Settings
@@ -46,4 +47,14 @@ def create_api(
     limit = settings.media.max_upload_bytes + _MULTIPART_BYTES
     larger = {path: size + _MULTIPART_BYTES for path, size in (larger_forms or {}).items()}
     api.add_middleware(BodyLimit, max_form_bytes=limit, larger_forms=larger)
+    return api
+
+
+def put_together(api: FastAPI) -> FastAPI:
+    """The API with all its routes resolved.
+
+    FastAPI resolves those of included routers for the first request, which then takes a second.
+    """
+    for _ in iter_route_contexts(api.routes):
+        pass
     return api

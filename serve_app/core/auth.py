@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
@@ -21,7 +22,7 @@ from db.models import Role, User
 from db.repositories.api_keys import ApiKeyWriter
 from db.repositories.organizations import OrganizationRepository
 from db.repositories.scope import OrganizationScope
-from db.repositories.users import UserRepository
+from db.repositories.users import Standing, UserRepository
 from serve_app.core.dependencies import RequestResources
 from serve_app.core.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from serve_app.core.permissions import PERMISSIONS, RANKS, Least
@@ -100,14 +101,20 @@ async def log_in_by(resources: Resources, token: str | None) -> Login:
     """
     if not token:
         raise Unauthorized
+    user_id, session_id = _named_by(resources, token)
+    async with resources.database.read() as session:
+        user = await UserRepository(session).logged_in(user_id, session_id)
+    if user is None:
+        raise Unauthorized(Unauthorized.invalid_credentials)
+    return Login(user, session_id)
+
+
+def _named_by(resources: Resources, token: str) -> tuple[UUID, UUID]:
+    """The user and the login of an access token."""
     claims: Claims = resources.tokens.read(token, TokenKind.ACCESS)
     if claims.session_id is None:
         raise Unauthorized(Unauthorized.invalid_credentials)
-    async with resources.database.read() as session:
-        user = await UserRepository(session).logged_in(claims.user_id, claims.session_id)
-    if user is None:
-        raise Unauthorized(Unauthorized.invalid_credentials)
-    return Login(user, claims.session_id)
+    return claims.user_id, claims.session_id
 
 
 async def authenticate(
@@ -128,8 +135,11 @@ async def authenticate(
         Forbidden: the caller's role is not enough.
     """
     if token and looks_like_token(token):
-        login = await log_in_by(resources, token)
-        principal = _as_member(login.user, least, named, resources.default_organization)
+        async with resources.database.read() as session:
+            standing = await UserRepository(session).standing(*_named_by(resources, token))
+        if standing is None:
+            raise Unauthorized(Unauthorized.invalid_credentials)
+        principal = _as_member(standing, least, named, resources.default_organization)
         # Of a role the organization is known to be there; a superuser may name any.
         if principal.role is None and principal.organization_id != resources.default_organization:
             await _see_that_it_exists(resources, principal.organization_id)
@@ -162,20 +172,20 @@ async def _by_api_key(resources: Resources, key: str | None) -> Principal:
     return Principal(found.organization_id)
 
 
-def _as_member(user: User, least: Least, named: UUID | None, fallback: UUID) -> Principal:
-    roles: dict[UUID, Role] = {one.organization_id: one.role for one in user.memberships}
+def _as_member(standing: Standing, least: Least, named: UUID | None, fallback: UUID) -> Principal:
+    roles = standing.roles
     if named is None:
-        named = _only(roles, fallback if user.is_superuser else None)
-    if user.is_superuser:
-        return Principal(named, user.id, roles.get(named), is_superuser=True)
+        named = _only(roles, fallback if standing.is_superuser else None)
+    if standing.is_superuser:
+        return Principal(named, standing.user_id, roles.get(named), is_superuser=True)
     if named not in roles:
         raise NotFound("Organization not found")
     if RANKS[roles[named]] < least:
         raise Forbidden
-    return Principal(named, user.id, roles[named])
+    return Principal(named, standing.user_id, roles[named])
 
 
-def _only(roles: dict[UUID, Role], fallback: UUID | None) -> UUID:
+def _only(roles: Mapping[UUID, Role], fallback: UUID | None) -> UUID:
     if len(roles) == 1:
         return next(iter(roles))
     if fallback is not None:

@@ -220,7 +220,8 @@ async def read_many(
 ) -> list[GenerationRead]:
     """What the API answers about generations; their tasks are read in one statement."""
     steps: dict[UUID, list[StepProgress]] = defaultdict(list)
-    ids = [one.id for one in generations]
+    # One that is completed has no more to say.
+    ids = [one.id for one in generations if one.status is not TaskStatus.COMPLETED]
     for step in await GenerationRepository(session, scope).progress(ids) if ids else []:
         steps[step.generation_id].append(step)
     return [await _read(one, steps[one.id], sign) for one in generations]

@@ -1,9 +1,8 @@
-"""Search: the best matches of each type in turn, so that none crowds out the others."""
+"""Search: what was found, as the API shows it."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import zip_longest
 from typing import Any, assert_never
 
 from db.repositories.scope import OrganizationScope
@@ -34,15 +33,10 @@ async def find(
     limit: int,
 ) -> SearchResults:
     """Look for a text in an organization's resources of some types."""
-    search = SearchRepository(session, scope)
     kinds = [kind for kind in ResourceType if kind in types]
-    pages = [await search.find(kind, q, limit) for kind in kinds]
-    turns = zip_longest(
-        *([(kind, row) for row in page.items] for kind, page in zip(kinds, pages, strict=True))
-    )
-    best = [one for turn in turns for one in turn if one is not None][:limit]
-    results = [await _result(kind, row, sign) for kind, row in best]
-    return SearchResults(results=results, count=sum(page.total for page in pages))
+    found = await SearchRepository(session, scope).find(kinds, q, limit)
+    results = [await _result(kind, row, sign) for kind, row in found.rows]
+    return SearchResults(results=results, count=found.total)
 
 
 async def _result(kind: ResourceType, row: Any, sign: Sign) -> SearchResult:

@@ -37,7 +37,7 @@ class ShotSummary(BaseModel):
     @classmethod
     async def of(cls, shot: Shot, sign: Sign) -> Self:
         """Render a shot with all that this schema shows of it loaded."""
-        prediction = shot.current_prediction
+        path = shot.current_image_path
         return cls(
             id=shot.id,
             shooting_id=shot.shooting_id,
@@ -47,7 +47,7 @@ class ShotSummary(BaseModel):
             status=shot.status,
             revision=shot.revision,
             current_prediction_id=shot.current_prediction_id,
-            current_image_url=None if prediction is None else await sign(prediction.path),
+            current_image_url=None if path is None else await sign(path),
             created_at=shot.created_at,
             updated_at=shot.updated_at,
             **cls._further(shot),

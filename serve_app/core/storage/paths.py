@@ -9,7 +9,8 @@ from typing import ClassVar
 from serve_app.core.errors import BadRequest
 
 # A segment starts with no dot: neither "..", nor a hidden file, nor one of our temporary files.
-_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+_PATH = re.compile(f"{_SEGMENT}(?:/{_SEGMENT})*")
 _MAX_LENGTH = 512
 # Only Python's own table: /etc/mime.types would make the answer depend on the machine.
 _TYPES = mimetypes.MimeTypes()
@@ -31,7 +32,7 @@ def check_path(path: str) -> str:
     Raises:
         InvalidPath: it may not.
     """
-    if len(path) > _MAX_LENGTH or not all(map(_SEGMENT.fullmatch, path.split("/"))):
+    if len(path) > _MAX_LENGTH or not _PATH.fullmatch(path):
         raise InvalidPath
     return path
 
