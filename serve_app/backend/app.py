@@ -31,6 +31,7 @@ from serve_app.backend.styles.endpoints import router as styles
 from serve_app.backend.subjects.endpoints import router as subjects
 from serve_app.backend.subjects.images.endpoints import router as subject_images
 from serve_app.backend.subscriptions.endpoints import router as subscriptions
+from serve_app.backend.trainings.endpoints import router as trainings
 from serve_app.backend.uploads.endpoints import router as uploads
 from serve_app.backend.users.endpoints import router as users
 from serve_app.core.api import create_api, put_together
@@ -63,6 +64,8 @@ def create_backend_api(settings: Settings) -> FastAPI:
     api.include_router(subjects)
     # /subjects/{subject_id}/images
     api.include_router(subject_images)
+    # /subjects/{subject_id}/train, /products/{product_id}/train
+    api.include_router(trainings)
     # /uploads
     api.include_router(uploads)
     # /search

@@ -1,7 +1,8 @@
 """Versions of a resource: ``ETag``, ``If-None-Match`` on reads and ``If-Match`` on changes.
 
-A version is the time of the last change. Where an answer holds signed URLs, its ETag changes with
-them as well, so that nobody keeps URLs that have expired; a change asks for the version alone.
+A version is the time of the last change. Where an answer holds signed URLs, or what changes by
+itself, its ETag changes with them as well, so that nobody keeps URLs that have expired; a change
+asks for the version alone.
 """
 
 from __future__ import annotations
@@ -48,13 +49,14 @@ class Versions:
         self._if_match = if_match
         self._if_none_match = if_none_match
 
-    def read(self, row: Resource, *, has_urls: bool = False) -> None:
-        """Say which version is answered; call it before the answer is put together.
+    def read(self, row: Resource, *, has_urls: bool = False, also: str = "") -> None:
+        """Say which version is answered; call it before the answer is put together. ``also`` stands
+        for what the answer shows besides the row, such as how far a training of it is.
 
         Raises:
             NotModified: it is the one that the client has.
         """
-        etag = self.show(row, has_urls=has_urls)
+        etag = self.show(row, has_urls=has_urls, also=also)
         if etag in _tags(self._if_none_match) or self._if_none_match == "*":
             raise NotModified(etag)
 
@@ -71,10 +73,11 @@ class Versions:
         if _version(row) not in known:
             raise PreconditionFailed
 
-    def show(self, row: Resource, *, has_urls: bool = False) -> str:
-        """Put the version into the answer's headers."""
+    def show(self, row: Resource, *, has_urls: bool = False, also: str = "") -> str:
+        """Put the version into the answer's headers; arguments as for :meth:`read`."""
         window = f".{_window():x}" if has_urls else ""
-        etag = f'"{_version(row)}{window}"'
+        rest = f".{also}" if also else ""
+        etag = f'"{_version(row)}{window}{rest}"'
         self._response.headers["ETag"] = etag
         return etag
 

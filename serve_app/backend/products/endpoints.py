@@ -24,6 +24,7 @@ from serve_app.core.openapi import MEMBER, errors
 from serve_app.core.pagination import Archived, Listed
 from serve_app.core.rows import found, sorting
 from serve_app.core.text import Storable
+from serve_app.core.training.reading import read_trainings, version_of
 from serve_app.core.versions import Versioned
 
 router = APIRouter(prefix="/products", tags=["products"])
@@ -60,7 +61,8 @@ async def list_products(
             gender=gender,
             color=color,
         )
-    items = [await ProductRead.of(one, sign) for one in page.items]
+    trainings = await read_trainings(session, scope, page.items, sign)
+    items = [await ProductRead.of(one, sign, trainings) for one in page.items]
     return ProductList(items=items, total=page.total, page=page.page, size=page.size)
 
 
@@ -77,7 +79,7 @@ async def create(
     """Make a product. Its SKU must be new in your organization."""
 
     async def make() -> ProductRead:
-        return await ProductRead.of(await service.create(session, scope, body), sign)
+        return await ProductRead.of(await service.create(session, scope, body), sign, {})
 
     return await once.create(session, make)
 
@@ -88,8 +90,9 @@ async def get(
 ) -> ProductRead:
     """One product, with its pictures."""
     product = found(await ProductRepository(session, scope).get(product_id), "Product")
-    versions.read(product, has_urls=True)
-    return await ProductRead.of(product, sign)
+    trainings = await read_trainings(session, scope, [product], sign)
+    versions.read(product, has_urls=True, also=version_of(trainings))
+    return await ProductRead.of(product, sign, trainings)
 
 
 @router.patch("/{product_id}", operation_id="update_product", responses=errors(*MEMBER, 409, 412))
@@ -103,8 +106,9 @@ async def update(
 ) -> ProductRead:
     """Change a product; `is_archived` takes it out of the way."""
     product = await service.update(session, scope, product_id, body, versions)
-    versions.show(product, has_urls=True)
-    return await ProductRead.of(product, sign)
+    trainings = await read_trainings(session, scope, [product], sign)
+    versions.show(product, has_urls=True, also=version_of(trainings))
+    return await ProductRead.of(product, sign, trainings)
 
 
 @router.delete(

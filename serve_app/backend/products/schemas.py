@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
@@ -10,9 +11,11 @@ from pydantic import BaseModel, Field
 
 from db.models import Product, ProductFamily, ProductImageType
 from serve_app.backend.products.images.schemas import ProductImageRead
+from serve_app.core.adapters import LoraId
 from serve_app.core.dependencies import Sign
 from serve_app.core.schemas import Input, ListOf, Patch
 from serve_app.core.text import Storable
+from serve_app.core.training.reading import TrainingProgress
 
 Name = Annotated[str, Field(min_length=1, max_length=200, examples=["Summer Dress"])]
 Sku = Annotated[
@@ -55,17 +58,21 @@ class ProductRead(BaseModel):
     materials: list[str]
     description: str | None
     caption: str | None
+    lora_id: LoraId | None
     cover_url: str | None = Field(
         description="Of the primary picture, or else of the first; fetchable until it expires."
     )
     images: list[ProductImageRead]
+    training: TrainingProgress | None = Field(description="The last one, or the one that runs.")
     archived_at: datetime | None
     created_at: datetime
     updated_at: datetime
 
     @classmethod
-    async def of(cls, product: Product, sign: Sign) -> Self:
-        """Render a product whose pictures are loaded."""
+    async def of(
+        cls, product: Product, sign: Sign, trainings: Mapping[str, TrainingProgress]
+    ) -> Self:
+        """Render a product whose pictures are loaded; its training is one of ``trainings``."""
         images = [await ProductImageRead.of(image, sign) for image in product.images]
         primary = [one for one in images if one.type is ProductImageType.PRIMARY]
         return cls(
@@ -80,8 +87,10 @@ class ProductRead(BaseModel):
             materials=product.materials,
             description=product.description,
             caption=product.caption,
+            lora_id=product.lora_id,
             cover_url=next((one.url for one in [*primary, *images]), None),
             images=images,
+            training=trainings.get(product.training_id or ""),
             archived_at=product.archived_at,
             created_at=product.created_at,
             updated_at=product.updated_at,
@@ -105,6 +114,7 @@ class ProductCreate(Input):
     materials: Materials = Field(default_factory=list)
     description: Description | None = None
     caption: Caption | None = None
+    lora_id: LoraId | None = None
 
 
 class ProductUpdate(Patch):
@@ -122,4 +132,5 @@ class ProductUpdate(Patch):
     materials: Materials | None = None
     description: Description | None = None
     caption: Caption | None = None
+    lora_id: LoraId | None = None
     is_archived: bool | None = None

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+<<<<<<< serve_app/backend/search/service.py
+from collections.abc import Collection, Mapping
+from itertools import zip_longest
+=======
 from collections.abc import Collection
+>>>>>>> /tmp/w/new
 from typing import Any, assert_never
 
+from db.models import Product, Subject
 from db.repositories.scope import OrganizationScope
 from db.repositories.search import ResourceType, SearchRepository
 from db.session import ReadSession
@@ -21,6 +27,7 @@ from serve_app.backend.search.schemas import (
 from serve_app.backend.shootings.schemas import ShootingRead
 from serve_app.backend.subjects.schemas import SubjectRead
 from serve_app.core.dependencies import Sign
+from serve_app.core.training.reading import TrainingProgress, read_trainings
 
 
 async def find(
@@ -34,20 +41,36 @@ async def find(
 ) -> SearchResults:
     """Look for a text in an organization's resources of some types."""
     kinds = [kind for kind in ResourceType if kind in types]
+<<<<<<< serve_app/backend/search/service.py
+    pages = [await search.find(kind, q, limit) for kind in kinds]
+    turns = zip_longest(
+        *([(kind, row) for row in page.items] for kind, page in zip(kinds, pages, strict=True))
+    )
+    best = [one for turn in turns for one in turn if one is not None][:limit]
+    trained = [row for _, row in best if isinstance(row, Subject | Product)]
+    trainings = await read_trainings(session, scope, trained, sign)
+    results = [await _result(kind, row, sign, trainings) for kind, row in best]
+    return SearchResults(results=results, count=sum(page.total for page in pages))
+=======
     found = await SearchRepository(session, scope).find(kinds, q, limit)
     results = [await _result(kind, row, sign) for kind, row in found.rows]
     return SearchResults(results=results, count=found.total)
+>>>>>>> /tmp/w/new
 
 
-async def _result(kind: ResourceType, row: Any, sign: Sign) -> SearchResult:
+async def _result(
+    kind: ResourceType, row: Any, sign: Sign, trainings: Mapping[str, TrainingProgress]
+) -> SearchResult:
     match kind:
         case ResourceType.PRODUCT:
-            return ProductResult(resource_type="product", data=await ProductRead.of(row, sign))
+            product = await ProductRead.of(row, sign, trainings)
+            return ProductResult(resource_type="product", data=product)
         case ResourceType.SHOOTING:
             data = ShootingRead.model_validate(row)
             return ShootingResult(resource_type="shooting", data=data)
         case ResourceType.LOOK:
             return LookResult(resource_type="look", data=await LookRead.of(row, sign))
         case ResourceType.SUBJECT:
-            return SubjectResult(resource_type="subject", data=await SubjectRead.of(row, sign))
+            subject = await SubjectRead.of(row, sign, trainings)
+            return SubjectResult(resource_type="subject", data=subject)
     assert_never(kind)

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Response, status
 
 from db.models import AgeClass, SubjectKind
-from db.repositories.subjects import SubjectRepository, SubjectWriter
+from db.repositories.subjects import SubjectRepository
 from serve_app.backend.subjects import service
 from serve_app.backend.subjects.schemas import (
     SubjectCreate,
@@ -24,6 +24,7 @@ from serve_app.core.openapi import MEMBER, errors
 from serve_app.core.pagination import Archived, Listed
 from serve_app.core.rows import found, sorting
 from serve_app.core.text import Storable
+from serve_app.core.training.reading import read_trainings, version_of
 from serve_app.core.versions import Versioned
 
 router = APIRouter(prefix="/subjects", tags=["subjects"])
@@ -62,7 +63,8 @@ async def list_subjects(
             hair=hair,
             eye_color=eye_color,
         )
-    items = [await SubjectRead.of(one, sign) for one in page.items]
+    trainings = await read_trainings(session, scope, page.items, sign)
+    items = [await SubjectRead.of(one, sign, trainings) for one in page.items]
     return SubjectList(items=items, total=page.total, page=page.page, size=page.size)
 
 
@@ -79,8 +81,8 @@ async def create(
     """Make a subject."""
 
     async def make() -> SubjectRead:
-        subject = await SubjectWriter(session, scope).add(**body.model_dump())
-        return await SubjectRead.of(subject, sign)
+        subject = await service.create(session, scope, body)
+        return await SubjectRead.of(subject, sign, {})
 
     return await once.create(session, make)
 
@@ -91,8 +93,9 @@ async def get(
 ) -> SubjectRead:
     """One subject, with its pictures."""
     subject = found(await SubjectRepository(session, scope).get(subject_id), "Subject")
-    versions.read(subject, has_urls=True)
-    return await SubjectRead.of(subject, sign)
+    trainings = await read_trainings(session, scope, [subject], sign)
+    versions.read(subject, has_urls=True, also=version_of(trainings))
+    return await SubjectRead.of(subject, sign, trainings)
 
 
 @router.patch("/{subject_id}", operation_id="update_subject", responses=errors(*MEMBER, 412))
@@ -106,8 +109,9 @@ async def update(
 ) -> SubjectRead:
     """Change a subject; `is_archived` takes it out of the way."""
     subject = await service.update(session, scope, subject_id, body, versions)
-    versions.show(subject, has_urls=True)
-    return await SubjectRead.of(subject, sign)
+    trainings = await read_trainings(session, scope, [subject], sign)
+    versions.show(subject, has_urls=True, also=version_of(trainings))
+    return await SubjectRead.of(subject, sign, trainings)
 
 
 @router.delete(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
@@ -10,8 +11,10 @@ from pydantic import BaseModel, Field
 
 from db.models import AgeClass, Subject, SubjectKind
 from serve_app.backend.subjects.images.schemas import SubjectImageRead
+from serve_app.core.adapters import LoraId
 from serve_app.core.dependencies import Sign
 from serve_app.core.schemas import Input, ListOf, Patch
+from serve_app.core.training.reading import TrainingProgress
 
 Name = Annotated[str, Field(min_length=1, max_length=200, examples=["Mira"])]
 Kind = Annotated[
@@ -39,17 +42,21 @@ class SubjectRead(BaseModel):
     skin_tone: str | None
     hair: str | None
     eye_color: str | None
+    lora_id: LoraId | None
     cover_url: str | None = Field(
         description="Of the cover, or else of the first picture; fetchable until it expires."
     )
     images: list[SubjectImageRead]
+    training: TrainingProgress | None = Field(description="The last one, or the one that runs.")
     archived_at: datetime | None
     created_at: datetime
     updated_at: datetime
 
     @classmethod
-    async def of(cls, subject: Subject, sign: Sign) -> Self:
-        """Render a subject whose pictures are loaded."""
+    async def of(
+        cls, subject: Subject, sign: Sign, trainings: Mapping[str, TrainingProgress]
+    ) -> Self:
+        """Render a subject whose pictures are loaded; its training is one of ``trainings``."""
         images = [await SubjectImageRead.of(image, sign) for image in subject.images]
         covers = [one for one in images if one.is_cover]
         return cls(
@@ -63,8 +70,10 @@ class SubjectRead(BaseModel):
             skin_tone=subject.skin_tone,
             hair=subject.hair,
             eye_color=subject.eye_color,
+            lora_id=subject.lora_id,
             cover_url=next((one.url for one in [*covers, *images]), None),
             images=images,
+            training=trainings.get(subject.training_id or ""),
             archived_at=subject.archived_at,
             created_at=subject.created_at,
             updated_at=subject.updated_at,
@@ -87,6 +96,7 @@ class SubjectCreate(Input):
     skin_tone: SkinTone | None = None
     hair: Hair | None = None
     eye_color: EyeColor | None = None
+    lora_id: LoraId | None = None
 
 
 class SubjectUpdate(Patch):
@@ -103,4 +113,5 @@ class SubjectUpdate(Patch):
     skin_tone: SkinTone | None = None
     hair: Hair | None = None
     eye_color: EyeColor | None = None
+    lora_id: LoraId | None = None
     is_archived: bool | None = None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from db.models import Adapter, TrainingStep
-from db.repositories.trainings import TrainingState
+from db.models import Adapter, Product, Subject, TrainingStep
+from db.repositories.scope import OrganizationScope
+from db.repositories.trainings import TrainingRepository, TrainingState
+from db.session import ReadSession
 from serve_app.core.dependencies import Sign
 
 Status = Literal["pending", "running", "completed", "failed", "cancelled"]
@@ -123,6 +127,21 @@ class TrainingProgress(BaseModel):
             started_at=task.started_at,
             completed_at=task.completed_at,
         )
+
+
+async def read_trainings(
+    session: ReadSession, scope: OrganizationScope, rows: Iterable[Subject | Product], sign: Sign
+) -> dict[str, TrainingProgress]:
+    """The last trainings of some rows by their ids; where none was trained, nothing is asked."""
+    ids = [row.training_id for row in rows if row.training_id is not None]
+    states = await TrainingRepository(session, scope).get_many(ids)
+    return {name: await TrainingProgress.of(state, sign) for name, state in states.items()}
+
+
+def version_of(trainings: Mapping[str, TrainingProgress]) -> str:
+    """What changes in an answer as a training goes on, for its ETag."""
+    shown = [one.model_dump_json(exclude={"lora"}) for one in trainings.values()]
+    return hashlib.blake2b("".join(shown).encode(), digest_size=6).hexdigest() if shown else ""
 
 
 def phase_of(state: TrainingState) -> str | None:

@@ -1,0 +1,1 @@
+"""Trainings of subjects and products, from their own pictures."""
