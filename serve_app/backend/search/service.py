@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-<<<<<<< serve_app/backend/search/service.py
 from collections.abc import Collection, Mapping
-from itertools import zip_longest
-=======
-from collections.abc import Collection
->>>>>>> /tmp/w/new
 from typing import Any, assert_never
 
 from db.models import Product, Subject
@@ -41,21 +36,11 @@ async def find(
 ) -> SearchResults:
     """Look for a text in an organization's resources of some types."""
     kinds = [kind for kind in ResourceType if kind in types]
-<<<<<<< serve_app/backend/search/service.py
-    pages = [await search.find(kind, q, limit) for kind in kinds]
-    turns = zip_longest(
-        *([(kind, row) for row in page.items] for kind, page in zip(kinds, pages, strict=True))
-    )
-    best = [one for turn in turns for one in turn if one is not None][:limit]
-    trained = [row for _, row in best if isinstance(row, Subject | Product)]
-    trainings = await read_trainings(session, scope, trained, sign)
-    results = [await _result(kind, row, sign, trainings) for kind, row in best]
-    return SearchResults(results=results, count=sum(page.total for page in pages))
-=======
     found = await SearchRepository(session, scope).find(kinds, q, limit)
-    results = [await _result(kind, row, sign) for kind, row in found.rows]
+    trained = [row for _, row in found.rows if isinstance(row, Subject | Product)]
+    trainings = await read_trainings(session, scope, trained, sign)
+    results = [await _result(kind, row, sign, trainings) for kind, row in found.rows]
     return SearchResults(results=results, count=found.total)
->>>>>>> /tmp/w/new
 
 
 async def _result(
