@@ -37,65 +37,72 @@ from serve_app.backend.users.endpoints import router as users
 from serve_app.core.api import create_api, put_together
 
 
+# In the order of the documentation; under which paths stands above each.
+_ROUTERS = (
+    # /login, /logout, /password-recovery, /reset-password
+    login,
+    # /users
+    users,
+    # /organizations
+    organizations,
+    # /organizations/{organization_id}/members
+    members,
+    # /organizations/{organization_id}/invitations, /invitations
+    invitations,
+    # /api-keys
+    api_keys,
+    # /brands
+    brands,
+    # /products
+    products,
+    # /products/import
+    product_imports,
+    # /products/{product_id}/images
+    product_images,
+    # /subjects
+    subjects,
+    # /subjects/{subject_id}/images
+    subject_images,
+    # /subjects/{subject_id}/train, /products/{product_id}/train
+    trainings,
+    # /uploads
+    uploads,
+    # /search
+    search,
+    # /shot-types
+    shot_types,
+    # /background-presets
+    background_presets,
+    # /resolution-presets
+    resolution_presets,
+    # /styles
+    styles,
+    # /guidelines
+    guidelines,
+    # /shootings
+    shootings,
+    # /looks
+    looks,
+    # /shots
+    shots,
+    # /shots/{shot_id}/comments
+    comments,
+    # /predictions
+    predictions,
+    # /generations, /shots/{shot_id}/generate, /shootings/{shooting_id}/generate
+    generations,
+    # /exports, /shootings/{shooting_id}/export
+    exports,
+    # /subscriptions
+    subscriptions,
+    # /generation-models
+    generation_models,
+)
+
+
 def create_backend_api(settings: Settings) -> FastAPI:
     """The API under ``/api/v1``."""
     api = create_api("Sartiq Backend API", "The studio around the images.", settings)
-    # /login, /logout, /password-recovery, /reset-password
-    api.include_router(login)
-    # /users
-    api.include_router(users)
-    # /organizations
-    api.include_router(organizations)
-    # /organizations/{organization_id}/members
-    api.include_router(members)
-    # /organizations/{organization_id}/invitations, /invitations
-    api.include_router(invitations)
-    # /api-keys
-    api.include_router(api_keys)
-    # /brands
-    api.include_router(brands)
-    # /products
-    api.include_router(products)
-    # /products/import
-    api.include_router(product_imports)
-    # /products/{product_id}/images
-    api.include_router(product_images)
-    # /subjects
-    api.include_router(subjects)
-    # /subjects/{subject_id}/images
-    api.include_router(subject_images)
-    # /subjects/{subject_id}/train, /products/{product_id}/train
-    api.include_router(trainings)
-    # /uploads
-    api.include_router(uploads)
-    # /search
-    api.include_router(search)
-    # /shot-types
-    api.include_router(shot_types)
-    # /background-presets
-    api.include_router(background_presets)
-    # /resolution-presets
-    api.include_router(resolution_presets)
-    # /styles
-    api.include_router(styles)
-    # /guidelines
-    api.include_router(guidelines)
-    # /shootings
-    api.include_router(shootings)
-    # /looks
-    api.include_router(looks)
-    # /shots
-    api.include_router(shots)
-    # /shots/{shot_id}/comments
-    api.include_router(comments)
-    # /predictions
-    api.include_router(predictions)
-    # /generations, /shots/{shot_id}/generate, /shootings/{shooting_id}/generate
-    api.include_router(generations)
-    # /exports, /shootings/{shooting_id}/export
-    api.include_router(exports)
-    # /subscriptions
-    api.include_router(subscriptions)
-    # /generation-models
-    api.include_router(generation_models)
+    for router in _ROUTERS:
+        api.include_router(router)
     return put_together(api)

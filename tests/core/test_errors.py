@@ -21,6 +21,7 @@ from serve_app.core.errors import (
     TooManyRequests,
     Unauthorized,
     UnprocessableField,
+    UnprocessableFields,
     install_error_handlers,
 )
 
@@ -40,6 +41,8 @@ def make(kind: type[SartiqError]) -> SartiqError:
         return kind(30)
     if issubclass(kind, InsufficientCredits):
         return kind(4, 1)
+    if issubclass(kind, UnprocessableFields):
+        return kind("too many", ("body", "file"), "invalid_dataset", ("a.png",), ("it is broken",))
     if issubclass(kind, UnprocessableField):
         return kind("too many", ("body", "steps"), "less_than_equal")
     return kind("what went wrong")
