@@ -36,7 +36,6 @@ from serve_app.backend.uploads.endpoints import router as uploads
 from serve_app.backend.users.endpoints import router as users
 from serve_app.core.api import create_api, put_together
 
-
 # In the order of the documentation; under which paths stands above each.
 _ROUTERS = (
     # /login, /logout, /password-recovery, /reset-password
