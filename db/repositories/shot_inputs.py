@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
 from db.models import (
+    Adapter,
     BackgroundPreset,
     Base,
     Guideline,
@@ -35,7 +37,7 @@ class ShotInputs:
     """A shot with its look and all that the look names.
 
     ``product`` has its images with their media, ``background`` its own; ``rule`` is that of the
-    guidelines for this shot's type.
+    guidelines for this shot's type; ``adapters`` are those of subject, products and style, by id.
     """
 
     shot: Shot
@@ -49,6 +51,7 @@ class ShotInputs:
     rule: GuidelineRule | None
     background: BackgroundPreset | None
     resolution: ResolutionPreset | None
+    adapters: Mapping[UUID, Adapter]
 
 
 async def load_shot_inputs(session: ReadSession, shot: Shot) -> ShotInputs:
@@ -70,21 +73,36 @@ async def load_shot_inputs(session: ReadSession, shot: Shot) -> ShotInputs:
         .where(LookProduct.look_id == look.id)
         .order_by(LookProduct.position)
     )
+    further_products = list(further)
     images = selectinload(Product.images).joinedload(ProductImage.media)
     media = joinedload(BackgroundPreset.media)
+    product = await _one(session, Product, look.main_product_id, images)
+    subject = await _one(session, Subject, look.subject_id)
+    style = await _maybe(session, Style, look.style_id)
     return ShotInputs(
         shot=shot,
         look=look,
         shot_type=await _one(session, ShotType, shot.shot_type_id),
-        product=await _one(session, Product, look.main_product_id, images),
-        further_products=list(further),
-        subject=await _one(session, Subject, look.subject_id),
-        style=await _maybe(session, Style, look.style_id),
+        product=product,
+        further_products=further_products,
+        subject=subject,
+        style=style,
         guideline=guideline,
         rule=rule,
         background=await _maybe(session, BackgroundPreset, look.background_preset_id, media),
         resolution=await _maybe(session, ResolutionPreset, look.resolution_preset_id),
+        adapters=await _adapters(session, subject, product, *further_products, style),
     )
+
+
+async def _adapters(
+    session: ReadSession, *owners: Subject | Product | Style | None
+) -> Mapping[UUID, Adapter]:
+    ids = {one.lora_id for one in owners if one is not None and one.lora_id is not None}
+    if not ids:
+        return {}
+    found = await session.scalars(select(Adapter).where(Adapter.id.in_(ids)))
+    return {one.id: one for one in found}
 
 
 async def _maybe(

@@ -52,6 +52,13 @@ AdapterName = Annotated[
 ]
 
 
+# Of what images are made with: a subject, a product, a style.
+LoraId = Annotated[
+    UUID,
+    Field(description="The LoRA that its images are made with, where their model is the LoRA's."),
+]
+
+
 def adapter_folder(organization_id: UUID, key: str) -> str:
     """Where its file lies. ``key`` is an id: of the adapter, or of the task that made it."""
     return f"{FOLDER}/{organization_id.hex}/{key}"

@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from db.models import (
+    Adapter,
     BackgroundPreset,
     Base,
     Brand,
@@ -27,6 +28,7 @@ from serve_app.core.errors import NotFound
 _REFERENCES: Final[Mapping[str, tuple[str, type[Base]]]] = {
     "brand_id": ("Brand", Brand),
     "guideline_id": ("Guideline", Guideline),
+    "lora_id": ("LoRA", Adapter),
     "main_product_id": ("Product", Product),
     "product_ids": ("Product", Product),
     "subject_id": ("Subject", Subject),

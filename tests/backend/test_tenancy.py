@@ -17,7 +17,7 @@ from configs.settings import Settings
 from serve_app.backend.app import create_backend_api
 from serve_app.core.permissions import PERMISSIONS, Least
 from tests.factories.pictures import picture
-from tests.factories.worlds import FURTHER_PRODUCT, World, make_world
+from tests.factories.worlds import FURTHER_PRODUCT, LORA, World, make_world
 from tests.fixtures.api import Gateway
 
 DOCUMENT = create_backend_api(Settings(environment="test")).openapi()
@@ -31,6 +31,7 @@ FIELDS = {
     "subject_id": "/subjects/{subject_id}",
     "style_id": "/styles/{style_id}",
     "guideline_id": "/guidelines/{guideline_id}",
+    "lora_id": LORA,
     "shot_type_id": "/shot-types/{shot_type_id}",
     "shot_type_ids": "/shot-types/{shot_type_id}",
     "resolution_preset_id": "/resolution-presets/{preset_id}",
@@ -67,6 +68,8 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "create_product": _body(name="Dress", sku="C"),
     "add_product_image": _file,
     "add_subject_image": _file,
+    "create_subject": _body(name="Mira"),
+    "create_style": _body(name="Noir"),
     "create_guideline": _body(name="Shop"),
     "create_shooting": lambda world: {
         "json": {"name": "Winter", "brand_id": world["/brands/{brand_id}"]}

@@ -11,6 +11,7 @@ from db.models import Role
 from db.repositories import OrganizationScope
 from db.repositories.looks import LookRepository
 from serve_app.gateway import BACKEND_BASE
+from tests.factories.adapters import make_adapter
 from tests.factories.generations import put_in_review
 from tests.factories.organizations import make_organization
 from tests.factories.pictures import picture
@@ -19,6 +20,7 @@ from tests.fixtures.api import Gateway
 
 # Names that no path has.
 FURTHER_PRODUCT = "a product that is in no look"
+LORA = "a LoRA, which has a path in the Compute API"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ class _Builder:
         for template, sku in (("/products/{product_id}", "A"), (FURTHER_PRODUCT, "B")):
             await self._make(template, "/products/", json={"name": "Dress", "sku": sku})
         await self._make("/subjects/{subject_id}", "/subjects/", json={"name": "Mira"})
+        lora = await make_adapter(self._world.gateway.resources.database, self._world.scope)
+        self._world.ids[LORA] = str(lora.id)
         for template in ("/products/{product_id}", "/subjects/{subject_id}"):
             resource = template.partition("{")[0]
             url = f"{resource}{self._world[template]}/images"

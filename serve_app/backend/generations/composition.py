@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 
 from db.models import BackgroundType
 from db.repositories.shot_inputs import ShotInputs
-from serve_app.core.phrases import describe_product, describe_subject
+from serve_app.backend.generations.loras import ShotLoras
+from serve_app.core.phrases import describe_product, describe_shot_type, describe_subject
 
 # Behind a person who will be cut out: what a cut-out is cleanest from.
 _PLAIN_BACKGROUND = "white background"
@@ -52,11 +53,14 @@ class Composition:
         return asdict(self)
 
 
-def compose(inputs: ShotInputs, *, extra: str = "", negative: str = "") -> Composition:
+def compose(
+    inputs: ShotInputs, loras: ShotLoras, *, extra: str = "", negative: str = ""
+) -> Composition:
     """The prompt of a shot's images.
 
     Args:
         inputs: what the shot's look names.
+        loras: what its images are made with; their trigger words stand beside what they show.
         extra: what a person adds for this time.
         negative: what to avoid this time, besides what style and guidelines say.
     """
@@ -65,13 +69,14 @@ def compose(inputs: ShotInputs, *, extra: str = "", negative: str = "") -> Compo
     guided = [one.prompt for one in (guideline, rule) if one]
     avoided = [one.negative_prompt for one in (style, guideline, rule) if one]
     return Composition(
-        subject=describe_subject(inputs.subject),
-        product=describe_product(inputs.product),
-        further_products=" and ".join(map(describe_product, inputs.further_products)),
-        shot_type=inputs.shot_type.prompt
-        or f"{_words(inputs.shot_type.framing)}, {inputs.shot_type.view.value} view",
+        subject=loras.named(describe_subject(inputs.subject), inputs.subject.lora_id),
+        product=loras.named(describe_product(inputs.product), inputs.product.lora_id),
+        further_products=" and ".join(
+            loras.named(describe_product(one), one.lora_id) for one in inputs.further_products
+        ),
+        shot_type=describe_shot_type(inputs.shot_type),
         background=_background(inputs),
-        style=_join(styled),
+        style=loras.named(_join(styled), style.lora_id if style else None),
         guidelines=_join(guided),
         outfit=inputs.look.outfit_instructions or "",
         extra=extra,
@@ -84,10 +89,6 @@ def _background(inputs: ShotInputs) -> str:
     if preset is not None and preset.type is BackgroundType.PROMPT:
         return preset.prompt or ""
     return _PLAIN_BACKGROUND
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _join(parts: Iterable[str | None]) -> str:

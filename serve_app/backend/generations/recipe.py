@@ -32,6 +32,7 @@ class Recipe:
         background: what is put behind the person, as the operation takes it, or None.
         resolution: (width, height) in pixels of the result, or None for the model's own.
         file_format: of the result.
+        notes: on what the images were made without, in words.
     """
 
     composition: Mapping[str, str]
@@ -40,6 +41,7 @@ class Recipe:
     background: Mapping[str, Any] | None
     resolution: tuple[int, int] | None
     file_format: str
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As it is stored."""
@@ -50,6 +52,7 @@ class Recipe:
             "background": self.background,
             "resolution": self.resolution,
             "file_format": self.file_format,
+            "notes": list(self.notes),
         }
 
     @classmethod
@@ -63,6 +66,8 @@ class Recipe:
             background=stored["background"],
             resolution=tuple(resolution) if resolution else None,
             file_format=stored["file_format"],
+            # Absent from what was stored before there were LoRAs.
+            notes=tuple(stored.get("notes", ())),
         )
 
     @property

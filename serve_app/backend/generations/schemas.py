@@ -112,8 +112,11 @@ class GenerationRead(BaseModel):
     credits_charged: int
     reproduces_id: UUID | None
     inputs: dict[str, Any] = Field(
-        description="All that the images are made from: the prompt's parts, the model's values, "
-        "background, resolution, file format."
+        description="All that the images are made from: the prompt's parts, the model's values "
+        "and LoRAs, background, resolution, file format."
+    )
+    notes: list[str] = Field(
+        description="On what the images are made without, such as a LoRA of another model."
     )
     predictions: list[GeneratedImage]
     error: str | None

@@ -15,6 +15,7 @@ from db.repositories.shot_inputs import ShotInputs, load_shot_inputs
 from db.repositories.shots import ShotWriter
 from db.session import ReadSession, WriteSession
 from serve_app.backend.generations.composition import compose
+from serve_app.backend.generations.loras import ShotLoras, check_loras
 from serve_app.backend.generations.projection import end_early
 from serve_app.backend.generations.recipe import (
     Recipe,
@@ -94,12 +95,14 @@ class Studio:
 
         Raises:
             NotFound: there is no such generation.
+            LoraIsGone: one that it was made with has been deleted.
             InsufficientCredits: as it says.
         """
         generations = GenerationWriter(self.session, self.scope)
         first = found(await generations.get(generation_id), "Generation")
         stored = {name: value for name, value in first.recipe.items() if name != "adjusted"}
         recipe = Recipe.of(stored)
+        await check_loras(self.session, self.scope, recipe.config["loras"])
         options = GenerateRequest(
             num_predictions=first.num_predictions,
             generation_type=first.type,
@@ -114,7 +117,10 @@ class Studio:
 
     def _recipe(self, inputs: ShotInputs, body: GenerateRequest) -> Recipe:
         entry = orders.choose_model(self.resources, body.model_id, _refuse)
-        composition = compose(inputs, extra=body.prompt or "", negative=body.negative_prompt or "")
+        loras = ShotLoras.of(inputs, entry)
+        composition = compose(
+            inputs, loras, extra=body.prompt or "", negative=body.negative_prompt or ""
+        )
         preset = inputs.resolution
         resolution = (preset.width, preset.height) if preset else None
         width, height = native_size(entry, resolution)
@@ -127,6 +133,7 @@ class Studio:
             "seed": body.seed,
             "width": width,
             "height": height,
+            "loras": loras.pins(),
         }
         config = orders.settle_generation(entry, wanted, _refuse)
         orders.check_mode(entry, _refuse_product, has_image=picture is not None)
@@ -137,6 +144,7 @@ class Studio:
             background=background_of(inputs),
             resolution=resolution,
             file_format=inputs.look.file_format.value,
+            notes=loras.notes,
         )
 
     async def _begin(
@@ -249,6 +257,7 @@ async def _read(
         credits_charged=generation.credits_charged,
         reproduces_id=generation.reproduces_id,
         inputs=_inputs(recipe),
+        notes=list(recipe.notes),
         predictions=[
             GeneratedImage(
                 id=one.id,
@@ -273,6 +282,7 @@ async def _read(
 def _inputs(recipe: Recipe) -> dict[str, object]:
     """The recipe without names in storage, which are nobody's business."""
     shown = recipe.as_dict()
+    del shown["notes"]
     if shown["product"]:
         shown["product"] = {"sha256": shown["product"]["sha256"]}
     if shown["background"] and "image" in shown["background"]:

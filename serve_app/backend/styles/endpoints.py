@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Response, status
 
-from db.repositories.styles import StyleRepository, StyleWriter
+from db.repositories.styles import StyleRepository
 from serve_app.backend.styles import service
 from serve_app.backend.styles.schemas import StyleCreate, StyleList, StyleRead, StyleUpdate
 from serve_app.core.auth import Scope
@@ -48,7 +48,7 @@ async def create(
     """Make a style."""
 
     async def make() -> StyleRead:
-        return StyleRead.model_validate(await StyleWriter(session, scope).add(**body.model_dump()))
+        return StyleRead.model_validate(await service.create(session, scope, body))
 
     return await once.create(session, make)
 

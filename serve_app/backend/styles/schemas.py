@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serve_app.core.adapters import LoraId
 from serve_app.core.schemas import Input, ListOf, Patch
 from serve_app.core.text import Storable
 
@@ -55,6 +56,7 @@ class StyleRead(BaseModel):
     palette: list[str]
     prompt: str | None
     negative_prompt: str | None
+    lora_id: LoraId | None
     archived_at: datetime | None
     created_at: datetime
     updated_at: datetime
@@ -74,6 +76,7 @@ class StyleCreate(Input):
     palette: Palette = Field(default_factory=list)
     prompt: Prompt | None = None
     negative_prompt: NegativePrompt | None = None
+    lora_id: LoraId | None = None
 
 
 class StyleUpdate(Patch):
@@ -88,4 +91,5 @@ class StyleUpdate(Patch):
     palette: Palette | None = None
     prompt: Prompt | None = None
     negative_prompt: NegativePrompt | None = None
+    lora_id: LoraId | None = None
     is_archived: bool | None = None
