@@ -44,7 +44,9 @@ class Prior:
             latents = model.encode_pictures([picture])
             own.append((latents.mean.cpu().contiguous(), latents.std.cpu().contiguous()))
         each = team.gather(own, config.prior_images)
-        mean, std = (torch.cat(values).contiguous().to(model.device) for values in zip(*each, strict=True))
+        mean, std = (
+            torch.cat(values).contiguous().to(model.device) for values in zip(*each, strict=True)
+        )
         return cls(model, config, Distribution(mean, std))
 
     @classmethod

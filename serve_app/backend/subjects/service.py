@@ -16,9 +16,7 @@ from serve_app.core.rows import archiving, found, refusals
 from serve_app.core.versions import Versions
 
 
-async def create(
-    session: WriteSession, scope: OrganizationScope, body: SubjectCreate
-) -> Subject:
+async def create(session: WriteSession, scope: OrganizationScope, body: SubjectCreate) -> Subject:
     """Make a subject.
 
     Raises:
