@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import Self, TypeAlias
 from uuid import UUID
 
 from db.models import (
     EntityType,
-    Media,
     Product,
     ProductImage,
     ProductImageType,
@@ -59,10 +58,16 @@ class TooFewPictures(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A picture to learn from, and what it shows."""
+    """A picture to learn from, where it lies in storage, and what it shows."""
 
-    media: Media
+    media_id: UUID
+    path: str
     caption: str
+
+    @classmethod
+    def of(cls, image: SubjectImage | ProductImage, caption: str) -> Self:
+        """From a picture whose media are loaded."""
+        return cls(image.media_id, image.media.path, caption)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ class Trainings:
             {image.shot_type_id for image in subject.images if image.shot_type_id is not None}
         )
         lessons = [
-            Lesson(image.media, _of_subject(phrase, image, shot_types)) for image in subject.images
+            Lesson.of(image, _of_subject(phrase, image, shot_types)) for image in subject.images
         ]
         state = await self._begin(subject, EntityType.SUBJECT, body, lessons, phrase)
         await subjects.change(subject, {"training_id": state.task.id})
@@ -102,7 +107,7 @@ class Trainings:
         found(await products.lock(product_id), "Product")
         product = found(await products.get(product_id), "Product")
         phrase = describe_product(product)
-        lessons = [Lesson(image.media, _of_product(phrase, image)) for image in product.images]
+        lessons = [Lesson.of(image, _of_product(phrase, image)) for image in product.images]
         state = await self._begin(product, EntityType.PRODUCT, body, lessons, phrase)
         await products.change(product, {"training_id": state.task.id})
         return state
@@ -128,7 +133,7 @@ class Trainings:
             trigger = trigger_word(trainee.name, trainee.id)
             options = options.model_copy(update={"trigger_word": trigger})
         if options.captioning == "none":
-            lessons = [Lesson(one.media, noun(entity_type)) for one in lessons]
+            lessons = [replace(one, caption=noun(entity_type)) for one in lessons]
         settings = settle(
             entry,
             options,
@@ -141,14 +146,11 @@ class Trainings:
             output_name=body.output_name or adapter_name(trainee.name, trainee.id),
             entity_type=entity_type,
             learns_from={
-                "pictures": [
-                    {"path": one.media.path, "sha256": one.media.sha256, "caption": one.caption}
-                    for one in lessons
-                ],
+                "pictures": [{"path": one.path, "caption": one.caption} for one in lessons],
                 "captioning": options.captioning,
             },
             settings=settings,
-            media_ids=[one.media.id for one in lessons],
+            media_ids=[one.media_id for one in lessons],
             requested_by=self.user_id,
         )
         return await order.queue(self.session, self.scope)
