@@ -67,17 +67,32 @@ async def test_a_lost_runner_s_training_resumes(owner: Tenant) -> None:
         made = await begin(owner.compute)
         await first.held.wait()
         await _until_checkpoint(owner, 4)
-        async with owner.database.write() as session:
-            await session.execute(
-                text("UPDATE tasks SET lease_expires_at = now() - interval '1 second'")
-            )
+        # Either runner may take it over, and then it goes on.
+        first.hold_at = None
         second = LocalTrainer()
         async with training_runner(owner.gateway.resources, second):
+            await _lose_lease(owner)
             done = await until(owner.compute, made["id"], "completed")
     assert [one["code"] for one in done["failures"]] == ["runner_lost"]
     requests = [*first.requests, *second.requests]
     assert b'"step": 4' in (requests[-1].checkpoint or b"")
     assert await delivered(owner, done) == weights_of(first.requests[0])
+
+
+async def _lose_lease(owner: Tenant) -> None:
+    """Expire the lease, again and again as its runner is alive, until somebody has noticed."""
+    async with asyncio.timeout(10):
+        while True:
+            async with owner.database.write() as session:
+                await session.execute(
+                    text(
+                        "UPDATE tasks SET lease_expires_at = now() - interval '1 second'"
+                        " WHERE status = 'running' AND failures = '[]'"
+                    )
+                )
+                if await session.scalar(select(Task.failures)):
+                    return
+            await asyncio.sleep(0.02)
 
 
 async def _until_checkpoint(owner: Tenant, step: int) -> None:
@@ -215,12 +230,12 @@ async def test_a_run_that_hangs_is_given_up(owner: Tenant) -> None:
 
 async def test_the_time_of_an_attempt_is_its_own_limit(owner: Tenant) -> None:
     trainer = LocalTrainer(hold_at=3)
-    async with training_runner(owner.gateway.resources, trainer, attempt_seconds=0.5):
+    async with training_runner(owner.gateway.resources, trainer, attempt_seconds=2.0):
         made = await begin(owner.compute)
         await trainer.held.wait()
         trainer.hold_at = None
         done = await until(owner.compute, made["id"], "completed")
-    assert "longer than 0.5 s" in done["failures"][0]["reason"]
+    assert "longer than 2 s" in done["failures"][0]["reason"]
 
 
 async def test_an_attempt_without_a_lease_writes_nothing(owner: Tenant) -> None:
