@@ -39,32 +39,36 @@ class Leases:
         self._database = database
         self._runner_id = runner_id
         self._lease_seconds = lease_seconds
-        self._held: dict[str, Held] = {}
+        # By lease: a task that was lost may come back while its former attempt still ends.
+        self._held: dict[tuple[str, int], Held] = {}
 
     def __len__(self) -> int:
         return len(self._held)
 
     def add(self, held: Held) -> None:
-        """Keep this lease alive until :meth:`drop`."""
-        self._held[held.task.id] = held
+        """Keep this lease alive until :meth:`drop`. A new attempt means that the lease of an earlier
+        one is lost."""
+        self.cancel(held.task.id)
+        self._held[held.lease] = held
 
-    def drop(self, task_id: str) -> None:
+    def drop(self, task: ClaimedTask) -> None:
         """The attempt has ended."""
-        self._held.pop(task_id, None)
+        self._held.pop((task.id, task.attempt), None)
 
     def jobs(self) -> list[asyncio.Task[None]]:
         """The coroutines at work."""
         return [held.job for held in self._held.values()]
 
-    def report(self, task_id: str, progress: float) -> None:
+    def report(self, task: ClaimedTask, progress: float) -> None:
         """Note how far an attempt is; :meth:`flush` writes it."""
-        if held := self._held.get(task_id):
+        if held := self._held.get((task.id, task.attempt)):
             held.progress = max(held.progress, min(progress, 1.0))
 
     def cancel(self, task_id: str) -> None:
         """Stop working on a task, if this runner does."""
-        if held := self._held.get(task_id):
-            held.job.cancel()
+        for held in self._held.values():
+            if held.task.id == task_id:
+                held.job.cancel()
 
     async def heartbeat(self) -> None:
         """Extend all leases, and stop the work of those that are lost."""
@@ -75,10 +79,10 @@ class Leases:
             kept = await TaskQueue(session).heartbeat(
                 self._runner_id, lease_seconds=self._lease_seconds, held=leases
             )
-        for task_id, attempt in leases:
-            held = self._held.get(task_id)
-            if task_id not in kept and held is not None and held.task.attempt == attempt:
-                logger.info("lease of %s is lost", task_id)
+        for lease in leases:
+            held = self._held.get(lease)
+            if lease[0] not in kept and held is not None:
+                logger.info("lease of %s is lost", lease[0])
                 held.job.cancel()
 
     async def flush(self) -> None:

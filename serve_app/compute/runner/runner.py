@@ -235,7 +235,7 @@ class Runner:
             task=task,
             resources=self._resources,
             handle=self._handles[task.queue],
-            report=lambda progress: self._leases.report(task.id, progress),
+            report=lambda progress: self._leases.report(task, progress),
         )
         try:
             try:
@@ -252,7 +252,7 @@ class Runner:
                 await self._settle(work, lambda queue: queue.release(task.id, task.attempt))
             await self._tidy(work.discard())
         finally:
-            self._leases.drop(task.id)
+            self._leases.drop(task)
             self._wake_queue(task.queue)
 
     async def _run(self, work: Work) -> dict[str, Any]:
