@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from serve_app.cli import db, demo, doctor, models, pictures, seed
+from serve_app.cli import db, demo, doctor, models, pictures, seed, train
 
 app = typer.Typer(
     name="sartiq",
@@ -42,6 +42,7 @@ app.command()(demo.demo)
 app.command()(pictures.generate)
 app.command()(pictures.upscale)
 app.command()(pictures.remove_background)
+app.command()(train.train)
 app.command()(models.models)
 app.command()(doctor.doctor)
 app.command()(seed.seed)

@@ -26,6 +26,14 @@ Picture = Annotated[
     Path, typer.Option(help="The picture to work on.", exists=True, dir_okay=False, readable=True)
 ]
 
+Loras = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A LoRA to apply, with a weight behind a colon if it is not 0.8; may be repeated.",
+        metavar="NAME[:WEIGHT]",
+    ),
+]
+
 
 class OutputFormat(StrEnum):
     """File formats of generated pictures."""
@@ -68,6 +76,7 @@ def generate(
     height: Annotated[int | None, typer.Option(min=1, help="In pixels.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the first picture.")] = None,
     output_format: Annotated[OutputFormat, typer.Option()] = OutputFormat.JPEG,
+    lora: Loras = None,
     base_url: BaseUrl = None,
     api_key: ApiKey = None,
 ) -> None:
@@ -87,6 +96,7 @@ def generate(
             height=height,
             seed=seed,
             output_format=output_format.value,
+            loras=[_lora(text) for text in lora] if lora else None,
         )
         _finish(client, task, f"Generating {num_outputs}", out)
 
@@ -159,6 +169,17 @@ def download(client: ComputeClient, task: Task, out: Path, prefix: str | None = 
         client.download(image.url, out / f"{prefix or task.id}-{number}{_suffix(image.url)}")
         for number, image in enumerate(task.images, start=1)
     ]
+
+
+def _lora(text: str) -> dict[str, str | float]:
+    """``NAME`` or ``NAME:WEIGHT`` as a request takes it."""
+    name, colon, weight = text.rpartition(":")
+    if not colon:
+        return {"name": text}
+    try:
+        return {"name": name, "weight": float(weight)}
+    except ValueError:
+        raise CommandError(f"--lora {text}: {weight!r} is no weight.") from None
 
 
 def _process(

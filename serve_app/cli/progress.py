@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from serve_app.cli.console import console
-from serve_app.client import ClientError, ComputeClient, Task
+from serve_app.client import ClientError, ComputeClient, Task, Training
+
+WaitedT = TypeVar("WaitedT", Task, Training)
 
 
 @contextmanager
@@ -25,17 +28,30 @@ def bars() -> Iterator[Progress]:
         yield progress
 
 
-def watch(client: ComputeClient, task: Task, progress: Progress, label: str) -> Task:
+def watch(
+    client: ComputeClient,
+    task: WaitedT,
+    progress: Progress,
+    label: str,
+    describe: Callable[[WaitedT], str] = lambda task: task.status,
+) -> WaitedT:
     """Wait for a task on a bar of its own. Ctrl-C cancels the task.
+
+    Args:
+        client: of the platform that works on it.
+        task: or a training.
+        progress: where the bar is drawn.
+        label: before the bar.
+        describe: what stands behind it.
 
     Raises:
         TaskFailed: the task failed.
         TaskCancelled: somebody cancelled it.
     """
-    bar = progress.add_task(label, total=1.0, state=task.status)
+    bar = progress.add_task(label, total=1.0, state=describe(task))
 
-    def show(current: Task) -> None:
-        progress.update(bar, completed=current.progress, state=current.status)
+    def show(current: WaitedT) -> None:
+        progress.update(bar, completed=current.progress, state=describe(current))
 
     try:
         done = client.wait(task, on_change=show)

@@ -11,6 +11,7 @@ import io
 import socket
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -62,6 +63,24 @@ class ComputeApi:
             201,
         )
 
+    async def upload_dataset(self, request: Request) -> Response:
+        if refusal := _refuse(request):
+            return refusal
+        async with request.form() as form:
+            file = form["file"]
+            assert not isinstance(file, str)
+            data = await file.read()
+        self.uploads.append(data)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            pictures = [name for name in archive.namelist() if name.endswith(".jpg")]
+        stored = {
+            "url": f"{self.url}/datasets/1.zip?signature=abc",
+            "images": len(pictures),
+            "captions": 0,
+            "warnings": ["1 pictures have no caption: 2.jpg"],
+        }
+        return JSONResponse(stored, 201)
+
     async def create(self, request: Request) -> Response:
         if refusal := _refuse(request):
             return refusal
@@ -73,7 +92,7 @@ class ComputeApi:
         self.bodies.append(body)
         self.idempotency_keys.append(request.headers["Idempotency-Key"])
         name = f"task_{len(self.bodies)}"
-        kind = body.get("type", "generation")
+        kind = "training" if "dataset_url" in body else body.get("type", "generation")
         self.tasks[name] = {"id": name, "type": kind, "status": "pending", "progress": 0.0}
         self.polls[name] = 0
         return JSONResponse(self.tasks[name], 201)
@@ -91,8 +110,26 @@ class ComputeApi:
     def _advance(self, task: dict[str, Any], body: dict[str, Any]) -> None:
         if self.polls[task["id"]] < 3 or body.get("prompt") == "hang":
             task |= {"status": "running", "progress": 0.4}
+            if task["type"] == "training":
+                metrics = {
+                    "current_epoch": 1,
+                    "total_epochs": 2,
+                    "current_step": 4,
+                    "total_steps": 10,
+                    "loss": 0.0834,
+                    "eta_seconds": 75.0,
+                }
+                task["output"] = {"phase": "train", "metrics": metrics}
         elif body.get("prompt") == "fail":
             task |= {"status": "failed", "error": "Invalid input: the picture is [empty]"}
+        elif task["type"] == "training":
+            lora = {
+                "id": "1",
+                "name": body["output_name"],
+                "version": 2,
+                "url": f"{self.url}/images/lora?signature=x",
+            }
+            task |= {"status": "completed", "progress": 1.0, "output": {"lora": lora}}
         else:
             images = [
                 {
@@ -119,6 +156,9 @@ class ComputeApi:
     def app(self) -> Starlette:
         routes = [
             Route("/storage/images", self.upload, methods=["POST"]),
+            Route("/storage/datasets", self.upload_dataset, methods=["POST"]),
+            Route("/training/", self.create, methods=["POST"]),
+            Route("/training/{task}", self.read),
             Route("/tasks/", self.create, methods=["POST"]),
             Route("/tasks/generation", self.create, methods=["POST"]),
             Route("/tasks/{task}", self.read),

@@ -12,7 +12,17 @@ from configs.settings import Settings
 from serve_app.__main__ import describe
 from tests.cli.conftest import Run
 
-COMMANDS = ("up", "demo", "generate", "upscale", "remove-background", "db", "doctor", "models")
+COMMANDS = (
+    "up",
+    "demo",
+    "generate",
+    "upscale",
+    "remove-background",
+    "train",
+    "db",
+    "doctor",
+    "models",
+)
 
 
 @pytest.mark.parametrize("program", ["script", "module"])

@@ -43,6 +43,16 @@ def test_generate_uploads_submits_and_saves(
     assert set(map(str, saved)) <= set(printed)
 
 
+def test_generate_with_loras(
+    api: ComputeApi, sartiq: Run, there: list[str], tmp_path: Path, capsys: Captured
+) -> None:
+    loras = ["--lora", "mira@2", "--lora", "dress:0.5"]
+    assert sartiq("generate", "--prompt", "x", "--out", tmp_path, *loras, *there) == 0
+    assert api.bodies[0]["loras"] == [{"name": "mira@2"}, {"name": "dress", "weight": 0.5}]
+    assert sartiq("generate", "--prompt", "x", "--lora", "a:b", *there) == 1
+    assert "'b' is no weight" in capsys.readouterr().err
+
+
 def test_the_key_does_not_follow_to_the_pictures(
     api: ComputeApi, sartiq: Run, there: list[str], tmp_path: Path
 ) -> None:

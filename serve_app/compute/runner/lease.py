@@ -46,8 +46,7 @@ class Leases:
         return len(self._held)
 
     def add(self, held: Held) -> None:
-        """Keep this lease alive until :meth:`drop`. A new attempt means that the lease of an earlier
-        one is lost."""
+        """Keep this lease alive until :meth:`drop`. That of an earlier attempt is lost, then."""
         self.cancel(held.task.id)
         self._held[held.lease] = held
 

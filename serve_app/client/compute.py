@@ -1,4 +1,4 @@
-"""A client of the Compute API: what the command line, the demo and the benchmarks speak through."""
+"""The client itself."""
 
 from __future__ import annotations
 
@@ -7,112 +7,27 @@ import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from configs.settings import Settings
+from serve_app.client.answers import Answer, StoredDataset, StoredImage, Task, Training
+from serve_app.client.errors import ClientError, TaskCancelled, TaskFailed
 
 COMPUTE_BASE = "/compute/api/v1"
 
 _POLL_SECONDS = 0.2
 # How long a platform may be out of reach in the middle of a wait (a restart, a rate limit).
 _PATIENCE_SECONDS = 60.0
-_RETRY_STATUS = frozenset({429, 502, 503, 504})
 
-Status = Literal["pending", "running", "completed", "failed", "cancelled"]
+# An archive is checked picture by picture before it is answered for.
+_ARCHIVE_SECONDS = 600.0
 
-
-class ClientError(Exception):
-    """A request did not succeed. The text is one sentence for a person.
-
-    Attributes:
-        status_code: of the answer; None when there was none.
-        retry_after: seconds after which the platform asks to be tried again; None if it did not.
-    """
-
-    def __init__(
-        self, message: str, status_code: int | None = None, retry_after: float | None = None
-    ) -> None:
-        super().__init__(message, status_code, retry_after)
-        self.message = message
-        self.status_code = status_code
-        self.retry_after = retry_after
-
-    def __str__(self) -> str:
-        return self.message
-
-    @property
-    def transient(self) -> bool:
-        """Whether the same request may succeed a little later."""
-        return self.status_code is None or self.status_code in _RETRY_STATUS
-
-
-class TaskFailed(ClientError):
-    """The task ended without a result; the text is the platform's reason."""
-
-
-class TaskCancelled(ClientError):
-    """The task was cancelled before it was done."""
-
-
-class _Answer(BaseModel):
-    """What the client reads of an answer; the API may add fields at any time."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class StoredImage(_Answer):
-    """A picture in the platform's storage. ``url`` needs no header; ``size`` is in bytes."""
-
-    path: str
-    url: str
-    content_type: str
-    size: int
-    width: int
-    height: int
-    sha256: str
-
-
-class OutputImage(_Answer):
-    """A picture that a task made; ``seed`` is None where none was used."""
-
-    url: str
-    width: int
-    height: int
-    seed: int | None = None
-
-
-class TaskOutput(_Answer):
-    """What a completed task made."""
-
-    images: tuple[OutputImage, ...]
-
-
-class Task(_Answer):
-    """A task as it stands; ``progress`` is in [0, 1]."""
-
-    id: str
-    type: str
-    status: Status
-    progress: float = 0.0
-    output: TaskOutput | None = None
-    error: str | None = None
-
-    @property
-    def settled(self) -> bool:
-        """Whether it has ended, in whichever way."""
-        return self.status in {"completed", "failed", "cancelled"}
-
-    @property
-    def images(self) -> tuple[OutputImage, ...]:
-        """The pictures of a completed task."""
-        return self.output.images if self.output else ()
-
-
-_Model = TypeVar("_Model", bound=_Answer)
+_Model = TypeVar("_Model", bound=Answer)
+WaitedT = TypeVar("WaitedT", Task, Training)
 
 
 class ComputeClient:
@@ -170,6 +85,15 @@ class ComputeClient:
             answer = self._request("POST", "/storage/images", files={"file": (path.name, file)})
         return _read(StoredImage, answer)
 
+    def upload_dataset(self, path: Path) -> StoredDataset:
+        """Store an archive of pictures to train from."""
+        with path.open("rb") as file:
+            files = {"file": (path.name, file)}
+            answer = self._request(
+                "POST", "/storage/datasets", files=files, timeout=_ARCHIVE_SECONDS
+            )
+        return _read(StoredDataset, answer)
+
     def generate(self, prompt: str, **options: Any) -> Task:
         """Submit a generation.
 
@@ -177,7 +101,7 @@ class ComputeClient:
             prompt: what to show.
             options: other fields of ``POST /tasks/generation``; those that are None are left out.
         """
-        return self._submit("/tasks/generation", {"prompt": prompt, **options})
+        return self._submit(Task, "/tasks/generation", {"prompt": prompt, **options})
 
     def upscale(self, image_url: str, *, scale: int = 2) -> Task:
         """Submit the enlargement of a picture, two to four times."""
@@ -187,23 +111,47 @@ class ComputeClient:
         """Submit the cutting out of a picture's foreground."""
         return self._process({"operation": "remove-background", "image_url": image_url})
 
+    def train(
+        self, dataset_url: str, output_name: str, *, base_model: str | None = None, **config: Any
+    ) -> Training:
+        """Submit the training of a LoRA.
+
+        Args:
+            dataset_url: of an archive of pictures, as :meth:`upload_dataset` answers it.
+            output_name: of the LoRA.
+            base_model: a model's name; None: the platform's default.
+            config: fields of ``config`` of ``POST /training/``; those that are None are left out.
+        """
+        given = {name: value for name, value in config.items() if value is not None}
+        body = {
+            "dataset_url": dataset_url,
+            "output_name": output_name,
+            "base_model": base_model,
+            "config": given,
+        }
+        return self._submit(Training, "/training/", body)
+
+    def training(self, training_id: str) -> Training:
+        """A training as it stands now."""
+        return _read(Training, self._request("GET", f"/training/{training_id}"))
+
     def task(self, task_id: str) -> Task:
         """A task as it stands now."""
         return _read(Task, self._request("GET", f"/tasks/{task_id}"))
 
     def cancel(self, task_id: str) -> Task:
-        """Cancel a task; one that has ended stays as it is."""
+        """Cancel a task, a training included; one that has ended stays as it is."""
         return _read(Task, self._request("POST", f"/tasks/{task_id}/cancel"))
 
     def wait(
         self,
-        task: Task,
+        task: WaitedT,
         *,
-        on_change: Callable[[Task], None] | None = None,
+        on_change: Callable[[WaitedT], None] | None = None,
         poll_seconds: float = _POLL_SECONDS,
         timeout_seconds: float | None = None,
-    ) -> Task:
-        """Poll until a task is completed.
+    ) -> WaitedT:
+        """Poll until a task or a training is completed.
 
         A platform that is out of reach for a while, or asks for patience, is tried again.
 
@@ -219,7 +167,7 @@ class ComputeClient:
                 raise TimeoutError(f"{task.id} had not ended after {timeout_seconds:g} s")
             pause = poll_seconds
             try:
-                task = self.task(task.id)
+                task = self._again(task)
             except ClientError as error:
                 if not error.transient or time.monotonic() - last_answer > _PATIENCE_SECONDS:
                     raise
@@ -232,32 +180,35 @@ class ComputeClient:
                 time.sleep(pause)
         return _completed(task)
 
+    def _again(self, task: WaitedT) -> WaitedT:
+        return self.training(task.id) if isinstance(task, Training) else self.task(task.id)
+
     def download(self, url: str, path: Path) -> Path:
-        """Fetch a picture into a file, which appears whole or not at all."""
+        """Fetch a stored object into a file, which appears whole or not at all."""
         partial = path.with_name(f".{path.name}.partial")
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with self._images.stream("GET", url) as answer, partial.open("wb") as file:
                 if answer.is_error:
                     raise ClientError(
-                        f"The picture could not be fetched: HTTP {answer.status_code}.",
+                        f"The file could not be fetched: HTTP {answer.status_code}.",
                         answer.status_code,
                     )
                 for chunk in answer.iter_bytes():
                     file.write(chunk)
             return partial.replace(path)
         except httpx.HTTPError as error:
-            raise ClientError(f"The picture could not be fetched: {_reason(error)}.") from error
+            raise ClientError(f"The file could not be fetched: {_reason(error)}.") from error
         finally:
             partial.unlink(missing_ok=True)
 
     def _process(self, config: Mapping[str, Any]) -> Task:
-        return self._submit("/tasks/", {"type": "processing", "config": config})
+        return self._submit(Task, "/tasks/", {"type": "processing", "config": config})
 
-    def _submit(self, path: str, body: Mapping[str, Any]) -> Task:
+    def _submit(self, model: type[_Model], path: str, body: Mapping[str, Any]) -> _Model:
         given = {name: value for name, value in body.items() if value is not None}
         headers = {"Idempotency-Key": uuid.uuid4().hex}
-        return _read(Task, self._request("POST", path, json=given, headers=headers))
+        return _read(model, self._request("POST", path, json=given, headers=headers))
 
     def _request(self, method: str, path: str, **content: Any) -> httpx.Response:
         try:
@@ -309,7 +260,7 @@ def _read(model: type[_Model], answer: httpx.Response) -> _Model:
         ) from error
 
 
-def _completed(task: Task) -> Task:
+def _completed(task: WaitedT) -> WaitedT:
     if task.status == "failed":
         reason = (task.error or "no reason is known").rstrip(".")
         raise TaskFailed(f"{task.id} failed: {reason}.")
