@@ -135,9 +135,10 @@ class ModelSettings(Section):
     attention: AttentionBackend = "sdpa"
     # 0: let torch choose.
     threads: int = Field(0, ge=0)
-    # Of LoRAs that each replica of the generation models keeps in memory, and each runner in Ray's
-    # object store.
+    # Of LoRAs that each replica of the generation models keeps in memory,
     adapter_bytes: int = Field(1024**3, gt=0)
+    # and each runner in Ray's object store, which is small on one machine.
+    shared_adapter_bytes: int = Field(256 * 1024**2, gt=0)
     # Of one uploaded LoRA.
     max_adapter_bytes: int = Field(500 * 1024**2, gt=0)
     upscaler: str = "realesr-animevideov3"

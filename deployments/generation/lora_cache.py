@@ -54,9 +54,14 @@ class LoraCache:
 
     Args:
         max_bytes: of the adapters that are kept.
+
+    Attributes:
+        hits: how often an adapter was there, or on its way, and
+        misses: how often its file had to be fetched.
     """
 
     def __init__(self, max_bytes: int) -> None:
+        self.hits = self.misses = 0
         self._max_bytes = max_bytes
         self._held: OrderedDict[_Key, CachedLora] = OrderedDict()
         self._fetching: dict[_Key, asyncio.Task[CachedLora]] = {}
@@ -80,9 +85,13 @@ class LoraCache:
         """
         key = (model, lora.digest)
         if (held := self._held.get(key)) is not None:
+            self.hits += 1
             self._held.move_to_end(key)
             return held
-        if (fetch := self._fetching.get(key)) is None:
+        if (fetch := self._fetching.get(key)) is not None:
+            self.hits += 1
+        else:
+            self.misses += 1
             fetch = self._fetching[key] = asyncio.create_task(self._fetch(key, lora))
             fetch.add_done_callback(lambda done: self._fetched(key, done))
         # Whoever goes away does not stop it for the others.

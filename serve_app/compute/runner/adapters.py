@@ -80,7 +80,7 @@ class AdapterFiles:
                 self._shared[key] = _Shared(len(content), data)
             self._shared.move_to_end(key)
             data = self._shared[key].data
-        self._let_go(resources.settings.models.adapter_bytes)
+        self._let_go(resources.settings.models.shared_adapter_bytes)
         return data
 
     def _let_go(self, max_bytes: int) -> None:

@@ -131,7 +131,7 @@ async def test_files_are_read_once_and_their_memory_is_bounded(tenant: Tenant) -
         await store_adapter(resources, tenant.scope, bytes([index]) * 1000, f"lora-{index}")
         for index in range(16)
     ]
-    models = resources.settings.models.model_copy(update={"adapter_bytes": 4000})
+    models = resources.settings.models.model_copy(update={"shared_adapter_bytes": 4000})
     small: Resources = replace(
         resources, settings=resources.settings.model_copy(update={"models": models})
     )
