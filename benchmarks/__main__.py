@@ -27,6 +27,7 @@ BENCHMARKS = (
     "task",
     "four_images",
     "throughput",
+    "loras",
     "reads",
     "studio",
     "memory",
