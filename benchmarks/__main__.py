@@ -28,6 +28,7 @@ BENCHMARKS = (
     "four_images",
     "throughput",
     "loras",
+    "training",
     "reads",
     "studio",
     "memory",

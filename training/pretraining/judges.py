@@ -124,7 +124,7 @@ def _scenes(stream: str, count: int, seed: int) -> list[Scene]:
     return [sample_scene(random.Random(f"{seed}:{stream}:{index}")) for index in range(count)]
 
 
-def _worn(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def worn(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Pictures with the blur and noise that a decoder leaves, which must not decide."""
     count = len(pictures)
     blurred = functional.avg_pool2d(functional.pad(pictures, (1, 1, 1, 1), "replicate"), 3, 1)
@@ -152,7 +152,7 @@ def trained_judge(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
     for _ in (bar := trange(steps, desc="judge", mininterval=5)):
         chosen = torch.randint(count, (batch,), generator=generator)
-        pictures = _worn(to_tensor(data.pictures[chosen.numpy()]), generator)
+        pictures = worn(to_tensor(data.pictures[chosen.numpy()]), generator)
         with torch.autocast("cpu", torch.bfloat16):
             logits, mask = judge(pictures)
         loss = functional.binary_cross_entropy_with_logits(mask.float(), data.masks[chosen])
