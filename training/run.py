@@ -10,17 +10,8 @@ from ray.exceptions import RayTaskError
 
 from configs.catalog import ModelEntry
 from training.contracts import Event, InvalidTraining, Preparing, TrainingError, TrainingRequest
-from training.driver import TrainingDriver
+from training.driver import ENVIRONMENT, TrainingDriver
 from training.scaling import Scaling
-
-# How the processes of a run behave; Ray and OpenMP read this from their environment.
-_ENVIRONMENT = {
-    # How soon the death of a worker is noticed.
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
-    # Two more processes that a run would wait for and has no use for.
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
-    "RAY_TRAIN_METRICS_ENABLED": "0",
-}
 
 
 class RayTrainer:
@@ -48,14 +39,15 @@ class RayTrainer:
         if entry is None:
             raise InvalidTraining(f"there is no model {request.model!r}")
         yield Preparing("start")
+        scaling = (self._scaling or _scaling_of_cluster()).limited_to(request.config.batch_size)
         driver: Any = (
             ray.remote(TrainingDriver)
-            .options(num_cpus=0, runtime_env={"env_vars": _ENVIRONMENT})
-            .remote([ray.put(request)], entry, self._scaling or _scaling_of_cluster())
+            .options(runtime_env={"env_vars": ENVIRONMENT}, **_reserved_by_driver(scaling))
+            .remote([ray.put(request)], entry, scaling)
         )
         events = driver.events.options(num_returns="streaming")
         try:
-            async for event in events.remote(request.config.batch_size, request.request_id):
+            async for event in events.remote(request.request_id):
                 yield await event
         except RayTaskError as error:
             # Ray wraps what a process raised; ours keep their class.
@@ -69,3 +61,16 @@ class RayTrainer:
 
 def _scaling_of_cluster() -> Scaling:
     return Scaling.named("gpu" if ray.cluster_resources().get("GPU") else "cpu")
+
+
+def _reserved_by_driver(scaling: Scaling) -> dict[str, Any]:
+    """Nothing, or what a worker reserves if it is the only one."""
+    if scaling.workers > 1:
+        return {"num_cpus": 0}
+    others = dict(scaling.resources)
+    return {
+        "num_cpus": others.pop("CPU", 0),
+        "num_gpus": others.pop("GPU", 0),
+        "memory": others.pop("memory", None),
+        "resources": others,
+    }

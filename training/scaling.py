@@ -43,6 +43,10 @@ class Scaling(BaseModel):
         """One of those that ship: ``cpu``, ``gpu`` or ``debug``."""
         return cls.read(_FOLDER / f"{name}.yaml")
 
+    def limited_to(self, rows: int) -> Self:
+        """No more workers than rows of a batch: the others would have nothing to do."""
+        return self.model_copy(update={"workers": min(self.workers, rows)})
+
     @property
     def on_gpu(self) -> bool:
         """Whether workers get a GPU."""

@@ -5,7 +5,8 @@ Ray Train sets the process group up; without one, this process is the whole team
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -22,16 +23,33 @@ def size() -> int:
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
+class PeerLost(Exception):
+    """Another process of the team has ended, or cannot be reached; this one cannot go on alone."""
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    try:
+        yield
+    # Gloo raises nothing more specific; NCCL's own errors are of this class as well.
+    except RuntimeError as error:
+        raise PeerLost(str(error)) from error
+
+
 def add_up(tensors: Sequence[torch.Tensor]) -> None:
     """Replace each tensor by its sum over the team.
 
     All of them travel as one message: an adapter's gradients are many and small, so that one
     message costs less than overlapping hundreds of them with the backward pass.
+
+    Raises:
+        PeerLost: not everybody is there any more.
     """
     if size() == 1:
         return
     flat = torch.cat([tensor.reshape(-1).float() for tensor in tensors])
-    distributed.all_reduce(flat)
+    with _together():
+        distributed.all_reduce(flat)
     start = 0
     for tensor in tensors:
         stop = start + tensor.numel()
@@ -45,9 +63,14 @@ def own_share(count: int) -> range:
 
 
 def gather(own: Sequence[Any], count: int) -> list[Any]:
-    """All items in order, of which each process made its `own_share`."""
+    """All items in order, of which each process made its `own_share`.
+
+    Raises:
+        PeerLost: not everybody is there any more.
+    """
     if size() == 1:
         return list(own)
     parts: list[Any] = [None] * size()
-    distributed.all_gather_object(parts, list(own))
+    with _together():
+        distributed.all_gather_object(parts, list(own))
     return [parts[index % size()][index // size()] for index in range(count)]

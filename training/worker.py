@@ -9,6 +9,7 @@ from typing import Any
 
 import ray
 from ray.actor import ActorHandle
+from ray.exceptions import RayError
 
 from configs.catalog import ModelEntry
 from training.contracts import Event, TrainingError, TrainingRequest
@@ -43,6 +44,7 @@ def work(config: dict[str, Assignment]) -> None:
     """
     # Ray Train has torch imported by now; the diffusers that the loop needs takes as long again.
     from training.loop import train  # noqa: PLC0415
+    from training.team import PeerLost  # noqa: PLC0415
 
     assignment = config["assignment"]
     if assignment.device == "cpu":
@@ -61,8 +63,9 @@ def work(config: dict[str, Assignment]) -> None:
     except TrainingError as error:
         outbox.fail(error)
         raise
-    except ray.exceptions.RayError:
-        # The driver is gone, and takes this process with it.
+    except (RayError, PeerLost):
+        # The driver is gone, and takes this process with it; or another worker is, of which the
+        # driver hears first-hand.
         raise
     except Exception as error:
         outbox.fail(TrainingError(f"{type(error).__name__}: {error}"))

@@ -27,6 +27,7 @@ from serve_app.platform.environment import ray_environment, run_folder
 from serve_app.platform.ports import Ports
 from tests.fixtures.platform import free_http_port
 from training.contracts import Checkpoint, Event, TrainingRequest
+from training.scaling import Scaling
 
 
 @dataclass
@@ -68,12 +69,16 @@ class Cluster:
         shutil.rmtree(run_folder(cls.ports), ignore_errors=True)
 
 
-def processes(name: str) -> list[psutil.Process]:
-    """Processes of the cluster with such a title."""
+# What computes; a lone worker is its own driver.
+_WORKING = ("RayTrainWorker", "TrainingDriver")
+
+
+def processes(*names: str) -> list[psutil.Process]:
+    """Processes of the cluster with such titles."""
     found = []
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error, IndexError):
-            if child.cmdline()[0].startswith(f"ray::{name}"):
+            if child.cmdline()[0].startswith(tuple(f"ray::{name}" for name in names)):
                 found.append(child)
     return found
 
@@ -81,7 +86,7 @@ def processes(name: str) -> list[psutil.Process]:
 def train(
     catalog: Mapping[str, ModelEntry],
     request: TrainingRequest,
-    scaling: object,
+    scaling: Scaling,
     *,
     kill: str | None = None,
     close: bool = False,
@@ -99,10 +104,9 @@ def train(
             checkpoints += isinstance(event, Checkpoint)
             if isinstance(event, Checkpoint) and checkpoints == 2:
                 if kill is not None:
-                    [victim] = processes(kill)
-                    victim.send_signal(signal.SIGKILL)
+                    processes(kill)[0].send_signal(signal.SIGKILL)
                 if close:
-                    assert processes("RayTrainWorker")
+                    assert len(processes(*_WORKING)) >= scaling.workers
                     await events.aclose()
 
     from ray.exceptions import RayError
@@ -112,7 +116,7 @@ def train(
     except RayError as error:
         outcome.error = type(error).__name__
     began = time.monotonic()
-    while processes("RayTrainWorker") and time.monotonic() - began < 30:
+    while processes(*_WORKING) and time.monotonic() - began < 30:
         time.sleep(0.05)
     outcome.seconds_until_gone = time.monotonic() - began
     return outcome

@@ -20,6 +20,7 @@ from training.contracts import (
 from training.scaling import Scaling
 
 ONE = Scaling(workers=1, threads=1, resources={"memory": 5e8})
+TWO = Scaling.named("debug")
 
 
 @pytest.fixture(scope="module")
@@ -60,22 +61,36 @@ def kinds(events):
 
 
 @pytest.mark.chaos
-@pytest.mark.parametrize("victim", ["RayTrainWorker", "TrainingDriver"])
-def test_a_killed_run_resumes_and_ends_with_the_same_bits(victim, on_ray, run, make_request, of):
+def test_a_killed_run_resumes_and_ends_with_the_same_bits(on_ray, run, make_request, of):
     request = make_request(steps=160, checkpoint_every=20)
-    killed = on_ray(request, kill=victim)
+    killed = on_ray(request, kill="TrainingDriver")
+    rest = resume(request, killed, ONE, on_ray, of)
+    assert rest[-1].weights == run(request)[-1].weights
+
+
+@pytest.mark.chaos
+def test_one_killed_worker_of_two_ends_the_run_and_the_next_goes_on(on_ray, make_request, of):
+    request = make_request(steps=80, checkpoint_every=20)
+    killed = on_ray(request, TWO, kill="RayTrainWorker")
+    rest = resume(request, killed, TWO, on_ray, of)
+    assert rest[-1].weights == on_ray(request, TWO).events[-1].weights
+
+
+def resume(request, killed, scaling, on_ray, of):
+    """Events of the next attempt, after what a killed one has left."""
     assert killed.error is not None
     assert not of(Finished, killed.events), "it died in the middle"
     assert killed.seconds_until_gone < 10
     last = of(Checkpoint, killed.events)[-1]
-    resumed = on_ray(replace(request, checkpoint=last.data)).events
-    [started] = of(Started, resumed)
+    events = on_ray(replace(request, checkpoint=last.data), scaling).events
+    [started] = of(Started, events)
     assert started.step == last.step >= 40
-    assert resumed[-1].weights == run(request)[-1].weights
+    return events
 
 
-def test_closing_the_stream_ends_the_run(on_ray, make_request):
-    outcome = on_ray(make_request(steps=100_000, checkpoint_every=20), close=True)
+@pytest.mark.parametrize("scaling", [ONE, TWO], ids=["one worker", "two workers"])
+def test_closing_the_stream_ends_the_run(scaling, on_ray, make_request):
+    outcome = on_ray(make_request(steps=100_000, checkpoint_every=20), scaling, close=True)
     assert outcome.error is None
     assert outcome.seconds_until_gone < 5
 
@@ -95,6 +110,6 @@ def test_two_workers_compute_what_one_does(on_ray, run, make_request, losses, of
     request = make_request(
         steps=6, batch_size=4, prior_weight=0.5, prior_prompt="a person", prior_images=3
     )
-    two = on_ray(request, Scaling.named("debug")).events
+    two = on_ray(request, TWO).events
     assert losses(two) == pytest.approx(losses(run(request)), rel=1e-4)
     assert len(of(Finished, two)) == 1
