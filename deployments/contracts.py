@@ -84,6 +84,11 @@ class GenerationRequest:
     loras: tuple[LoraRef, ...] = ()
     preview_every: int = 0
 
+    @property
+    def adapters(self) -> str:
+        """Names the set of its adapters, in whatever order and strength; empty without any."""
+        return "+".join(sorted(lora.digest for lora in self.loras))
+
 
 @dataclass(frozen=True, slots=True)
 class UpscaleRequest:

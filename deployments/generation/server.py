@@ -29,6 +29,8 @@ from deployments.registry import import_object
 logger = logging.getLogger(__name__)
 
 ENGINE = "deployments.generation.engine:GenerationEngine"
+# Sets of LoRAs that a replica is known for.
+_ANNOUNCED = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,11 +266,24 @@ class GenerationServer:
 
 
 class GenerationReplica(GenerationServer):
-    """As Serve constructs it: a replica counts as running once its models are loaded."""
+    """As Serve constructs it: a replica counts as running once its models are loaded, and requests
+    with LoRAs go to the replica that has had the same ones (decision 10)."""
 
     async def __init__(self, **options: Any) -> None:  # type: ignore[misc]  # awaited by Serve
         super().__init__(**options)
         await self.warmed()
+
+    async def __call__(self, request: GenerationRequest) -> AsyncIterator[Event]:
+        """As :meth:`GenerationServer.__call__`."""
+        if request.adapters:
+            await self._announce(request.adapters)
+        async for event in super().__call__(request):
+            yield event
+
+    @serve.multiplexed(max_num_models_per_replica=_ANNOUNCED)
+    async def _announce(self, adapters: str) -> str:
+        """Tell Serve's router; loading and letting go is the cache's business, by bytes."""
+        return adapters
 
 
 Generation = serve.deployment(name="Generation")(GenerationReplica)

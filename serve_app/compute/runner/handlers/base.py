@@ -42,8 +42,9 @@ class Work:
         data = await self.resources.store.get(reference["path"])
         return await asyncio.to_thread(decode_pixels, data, self.resources.settings.media)
 
-    async def infer(self, request: object) -> Result:
-        """Send a request to a replica and follow its stream to the end.
+    async def infer(self, request: object, *, adapters: str = "") -> Result:
+        """Send a request to a replica, one that has these adapters if there is one with room, and
+        follow its stream to the end.
 
         Raises:
             Stalled: work had begun, and then there was no event for
@@ -52,7 +53,8 @@ class Work:
         """
         assert self.handle is not None, "this queue has no deployment"
         stall = self.resources.settings.queue.stall_seconds
-        stream = self.handle.options(stream=True).remote(request)
+        handle = self.handle.options(stream=True, multiplexed_model_id=adapters)
+        stream = handle.remote(request)
         try:
             async for event in with_timeout(stream, stall):
                 if isinstance(event, Progress):

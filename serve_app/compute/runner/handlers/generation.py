@@ -51,7 +51,7 @@ class GenerationHandler:
                 work.resources, work.task.organization_id, config["loras"]
             ),
         )
-        result = await work.infer(request)
+        result = await work.infer(request, adapters=request.adapters)
         recipe = {field: config[field] for field in _RECIPE_FIELDS} | {
             "task_id": work.task.id,
             "input_image_sha256": reference["sha256"] if reference else None,

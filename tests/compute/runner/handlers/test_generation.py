@@ -80,6 +80,8 @@ async def test_weights_reach_the_model_and_the_recipe(tenant: Tenant) -> None:
     async with running(tenant) as handle:
         task = await ended(tenant, await submit(tenant, "mira"))
     [lora] = handle.requests[0].loras
+    # Serve sends it to the replica that has had it.
+    assert handle.adapters == [lora.digest]
     assert (lora.name, lora.digest, lora.weight) == ("mira@1", adapter.sha256, 0.8)
     assert lora.data == WEIGHTS
     assert task.output is not None
