@@ -7,7 +7,11 @@ five times as long, on four threads: at a dozen logins a second two processors d
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Any, TypeVar
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -15,6 +19,8 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 MIN_LENGTH = 8
 # Longer ones add nothing, and hashing them costs.
 MAX_LENGTH = 128
+
+T = TypeVar("T")
 
 
 @cache
@@ -27,9 +33,21 @@ def _of_nobody() -> str:
     return _hasher().hash("no account has this password")
 
 
+@cache
+def _threads() -> ThreadPoolExecutor:
+    # Half of the processors at most: a rush of logins, or an attack, leaves the others to everybody
+    # else, and each login is done sooner than if all of them were hashed at once.
+    workers = max(1, len(os.sched_getaffinity(0)) // 2)
+    return ThreadPoolExecutor(workers, thread_name_prefix="password")
+
+
+async def _aside(work: Callable[..., T], *args: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_threads(), work, *args)
+
+
 async def hash_password(password: str) -> str:
     """What to keep of a password: salt, parameters and hash as one text."""
-    return await asyncio.to_thread(_hasher().hash, password)
+    return await _aside(_hasher().hash, password)
 
 
 async def verify_password(password: str, password_hash: str | None) -> tuple[bool, str | None]:
@@ -37,7 +55,7 @@ async def verify_password(password: str, password_hash: str | None) -> tuple[boo
 
     Without a hash it takes just as long, so that the time does not tell which accounts exist.
     """
-    checked = await asyncio.to_thread(_verify, password, password_hash)
+    checked = await _aside(_verify, password, password_hash)
     return checked if password_hash is not None else (False, None)
 
 
