@@ -93,3 +93,14 @@ def _checkerboard(size: Size) -> Image.Image:
         for x in range((y // _CHECK % 2) * _CHECK, size[0], 2 * _CHECK):
             draw.rectangle((x, y, x + _CHECK - 1, y + _CHECK - 1), _DARK)
     return board
+
+
+def grid(pictures: Sequence[Image.Image], *, columns: int, height: int = 192) -> Image.Image:
+    """Pictures row by row, each ``height`` pixels high: an RGB picture."""
+    cells = [ImageOps.contain(one.convert("RGB"), (4 * height, height)) for one in pictures]
+    width = max(cell.width for cell in cells)
+    rows = -(-len(cells) // columns)
+    sheet = Image.new("RGB", (columns * width, rows * height), _PAPER)
+    for index, cell in enumerate(cells):
+        sheet.paste(cell, (index % columns * width, index // columns * height))
+    return sheet

@@ -1,7 +1,7 @@
 """A client of the Compute API: what the command line, the demo and the benchmarks speak through."""
 
 from serve_app.client.answers import StoredDataset, StoredImage, Task, TrainedLora, Training
-from serve_app.client.compute import COMPUTE_BASE, ComputeClient, is_local, local_url
+from serve_app.client.compute import COMPUTE_BASE, ComputeClient, is_local, local_client, local_url
 from serve_app.client.errors import ClientError, TaskCancelled, TaskFailed
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "TrainedLora",
     "Training",
     "is_local",
+    "local_client",
     "local_url",
 ]

@@ -95,9 +95,20 @@ class TrainedLora(Answer):
     url: str
 
 
+class TrainingSample(Answer):
+    """A picture that an adapter made after ``step`` of its training."""
+
+    url: str
+    step: int
+    index: int
+    prompt: str
+    seed: int
+
+
 class TrainingOutput(Answer):
     """What a training has reached."""
 
+    samples: tuple[TrainingSample, ...] = ()
     phase: str | None = None
     metrics: TrainingMetrics | None = None
     lora: TrainedLora | None = None

@@ -202,6 +202,22 @@ class ComputeClient:
         finally:
             partial.unlink(missing_ok=True)
 
+    def fetch(self, url: str) -> bytes:
+        """A stored object, such as a picture."""
+        try:
+            answer = self._images.get(url)
+        except httpx.HTTPError as error:
+            raise ClientError(f"The file could not be fetched: {_reason(error)}.") from error
+        if answer.is_error:
+            raise ClientError(
+                f"The file could not be fetched: HTTP {answer.status_code}.", answer.status_code
+            )
+        return answer.content
+
+    def plot(self, training_id: str) -> bytes:
+        """The course of a training, as a PNG."""
+        return self._request("GET", f"/training/{training_id}/plot").content
+
     def _process(self, config: Mapping[str, Any]) -> Task:
         return self._submit(Task, "/tasks/", {"type": "processing", "config": config})
 
@@ -234,6 +250,11 @@ def local_url(settings: Settings) -> str:
     http = settings.http
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(http.host, http.host)  # noqa: S104
     return f"http://{host}:{http.port}"
+
+
+def local_client(settings: Settings) -> ComputeClient:
+    """A client of the platform on this machine, with its own key; close it."""
+    return ComputeClient(local_url(settings), settings.api_key.get_secret_value())
 
 
 def is_local(url: str) -> bool:
