@@ -52,7 +52,7 @@ def main() -> None:
     asked = json.loads(sys.stdin.readline())
     torch.manual_seed(0)
     pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained(
-        asked["model"], safety_checker=None, requires_safety_checker=False
+        asked["model"], dtype=torch.float32, safety_checker=None, requires_safety_checker=False
     )
     unet, vae, text_encoder = pipeline.unet, pipeline.vae, pipeline.text_encoder
     noise_scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)

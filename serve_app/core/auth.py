@@ -23,7 +23,7 @@ from db.repositories.api_keys import ApiKeyWriter
 from db.repositories.organizations import OrganizationRepository
 from db.repositories.scope import OrganizationScope
 from db.repositories.users import Standing, UserRepository
-from serve_app.core.dependencies import RequestResources
+from serve_app.core.dependencies import resources_of
 from serve_app.core.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from serve_app.core.permissions import PERMISSIONS, RANKS, Least
 from serve_app.core.resources import Resources
@@ -224,32 +224,24 @@ async def _named_organization(
 NamedOrganization = Annotated[UUID | None, Depends(_named_organization)]
 
 
-async def _login(request: Request, resources: RequestResources, credentials: Credentials) -> Login:
-    login = await log_in_by(resources, credentials.credentials if credentials else None)
+async def _login(request: Request, credentials: Credentials) -> Login:
+    login = await log_in_by(resources_of(request), credentials.credentials if credentials else None)
     if least_of(request) is Least.SUPERUSER and not login.user.is_superuser:
         raise Forbidden
     return login
 
 
 async def _principal(
-    request: Request,
-    resources: RequestResources,
-    credentials: Credentials,
-    named: NamedOrganization,
+    request: Request, credentials: Credentials, named: NamedOrganization
 ) -> Principal:
     token = credentials.credentials if credentials else None
-    return await authenticate(resources, token, least=least_of(request), named=named)
+    return await authenticate(resources_of(request), token, least=least_of(request), named=named)
 
 
 async def _optional_principal(
-    request: Request,
-    resources: RequestResources,
-    credentials: Credentials,
-    named: NamedOrganization,
+    request: Request, credentials: Credentials, named: NamedOrganization
 ) -> Principal | None:
-    if credentials is None:
-        return None
-    return await _principal(request, resources, credentials, named)
+    return None if credentials is None else await _principal(request, credentials, named)
 
 
 # An account, in whatever organizations; a caller that acts in one; the same where a signature will

@@ -30,13 +30,15 @@ async def _resources(request: Request) -> Resources:
 RequestResources = Annotated[Resources, Depends(_resources)]
 
 
-async def _read_session(resources: RequestResources) -> AsyncIterator[ReadSession]:
-    async with resources.database.read() as session:
+# What most requests ask for takes the request itself: each dependency of a dependency costs FastAPI
+# as much as many of them do.
+async def _read_session(request: Request) -> AsyncIterator[ReadSession]:
+    async with resources_of(request).database.read() as session:
         yield session
 
 
-async def _write_session(resources: RequestResources) -> AsyncIterator[WriteSession]:
-    async with resources.database.write() as session:
+async def _write_session(request: Request) -> AsyncIterator[WriteSession]:
+    async with resources_of(request).database.write() as session:
         yield session
 
 
@@ -46,10 +48,10 @@ Reading = Annotated[ReadSession, Depends(_read_session, scope="function")]
 Writing = Annotated[WriteSession, Depends(_write_session, scope="function")]
 
 
-async def _own_urls(request: Request, resources: RequestResources) -> tuple[str, ...]:
+async def _own_urls(request: Request) -> tuple[str, ...]:
     """Every scheme and host the platform is known under: as configured, and as just called."""
-    called = str(request.base_url.replace(path="", query="")).rstrip("/")
-    configured = resources.settings.http.public_url
+    called = f"{request.url.scheme}://{request.url.netloc}"
+    configured = resources_of(request).settings.http.public_url
     return (called,) if configured is None else (configured.rstrip("/"), called)
 
 
@@ -68,8 +70,9 @@ BaseUrl = Annotated[str, Depends(_base_url)]
 Sign = Callable[[str], Awaitable[str]]
 
 
-async def _sign(resources: RequestResources, base_url: BaseUrl) -> Sign:
-    seconds = resources.settings.media.url_seconds
+async def _sign(request: Request) -> Sign:
+    resources = resources_of(request)
+    seconds, (base_url, *_) = resources.settings.media.url_seconds, await _own_urls(request)
     return partial(resources.store.sign, expires_in=seconds, base_url=base_url)
 
 

@@ -98,7 +98,7 @@ class LocalStore:
 
     async def sign(self, path: str, *, expires_in: int, base_url: str) -> str:
         """See `ObjectStore.sign`."""
-        return self._signer.sign(check_path(path), expires_in=expires_in, base_url=base_url)
+        return self._signer.sign(path, expires_in=expires_in, base_url=base_url)
 
     async def sign_upload(self, path: str, *, expires_in: int, base_url: str) -> str:
         """See `ObjectStore.sign_upload`."""

@@ -6,6 +6,7 @@ import base64
 import hmac
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import parse_qs, urlsplit
 
 from serve_app.core.storage.paths import InvalidPath, check_path
@@ -17,6 +18,7 @@ UPLOADS_ROUTE = "/compute/api/v1/storage/uploads/"
 _ROUTES = (IMAGES_ROUTE, "/api/v1/storage/images/")
 _PUT = "PUT\n"
 _MAX_SECONDS = 7 * 24 * 3600
+_REMEMBERED = 16_384
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -29,6 +31,8 @@ class UrlSigner:
 
     def __init__(self, secret: str) -> None:
         self._key = hmac.digest(secret.encode(), b"sartiq/storage-url/v1", "sha256")
+        # A page of a list shows a hundred of them, and is looked at again and again.
+        self._signed = lru_cache(maxsize=_REMEMBERED)(self._sign)
 
     def signature(self, path: str, expires: int) -> str:
         """URL-safe base64 of the HMAC-SHA256, 43 characters."""
@@ -39,10 +43,18 @@ class UrlSigner:
 
     def sign(self, path: str, *, expires_in: int, base_url: str) -> str:
         """The URL of an object for the next ``expires_in`` seconds, or up to a hundredth more: for
-        that long the same URL is handed out, so that a browser keeps the picture."""
+        that long the same URL is handed out, so that a browser keeps the picture.
+
+        Raises:
+            InvalidPath: no object can have this path.
+        """
         step = check_seconds(expires_in) // 100 or 1
-        query = self._query(path, -(-(int(time.time()) + expires_in) // step) * step)
-        return f"{base_url.rstrip('/')}{IMAGES_ROUTE}{path}?{query}"
+        return self._signed(path, -(-(int(time.time()) + expires_in) // step) * step, base_url)
+
+    def _sign(self, path: str, expires: int, base_url: str) -> str:
+        return (
+            f"{base_url.rstrip('/')}{IMAGES_ROUTE}{check_path(path)}?{self._query(path, expires)}"
+        )
 
     def sign_upload(self, path: str, *, expires_in: int, base_url: str) -> str:
         """The URL that takes an object by ``PUT`` for the next ``expires_in`` seconds."""
