@@ -46,15 +46,25 @@ class Children:
         parent: the column that refers to the row, such as ``ProductImage.product_id``.
         further: columns of ``joined`` to have with those of the child.
         joined: a relationship of the child; a child without it is loaded as well.
+        without: columns of the child that nobody reads here.
     """
 
     def __init__(
-        self, collection: Any, parent: Any, *, further: Sequence[Any] = (), joined: Any = None
+        self,
+        collection: Any,
+        parent: Any,
+        *,
+        further: Sequence[Any] = (),
+        joined: Any = None,
+        without: Collection[Any] = (),
     ) -> None:
         self._key: str = collection.key
         self._parent: str = parent.key
         mapper = collection.property.mapper
-        columns = [getattr(mapper.class_, name) for name in mapper.column_attrs.keys()]  # noqa: SIM118
+        omitted = {column.key for column in without}
+        columns = [
+            getattr(mapper.class_, one.key) for one in mapper.column_attrs if one.key not in omitted
+        ]
         query = select(*columns, *further)
         if joined is not None:
             query = query.outerjoin(joined)

@@ -54,7 +54,21 @@ class GenerationRepository(ScopedRepository[Generation]):
         "created_at": Generation.created_at,
         "completed_at": Generation.completed_at,
     }
-    children = (Children(Generation.predictions, Prediction.generation_id),)
+    children = (
+        Children(
+            Generation.predictions,
+            Prediction.generation_id,
+            without=(
+                Prediction.organization_id,
+                Prediction.shot_id,
+                Prediction.content_type,
+                Prediction.size,
+                Prediction.sha256,
+                Prediction.created_at,
+                Prediction.updated_at,
+            ),
+        ),
+    )
 
     async def with_status(self, status: TaskStatus | None, **arguments: Any) -> Page[Generation]:
         """As :meth:`list`; ``running`` is one of which a task has been started."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response, status
+from fastapi import Path, Response, status
 
 from db.repositories.api_keys import ApiKeyRepository, ApiKeyWriter
 from serve_app.backend.api_keys import service
@@ -20,8 +20,9 @@ from serve_app.core.dependencies import Reading, Writing
 from serve_app.core.errors import NotFound
 from serve_app.core.openapi import errors
 from serve_app.core.pagination import PageNumber, PageSize
+from serve_app.core.routing import Router
 
-router = APIRouter(prefix="/api-keys", tags=["api-keys"])
+router = Router(prefix="/api-keys", tags=["api-keys"])
 
 
 @router.get("/", operation_id="list_api_keys", responses=errors(400, 401, 403, 404))

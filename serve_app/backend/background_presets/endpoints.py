@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Path, Query, Response, status
+from fastapi import Form, Path, Query, Response, status
 
 from db.models import BackgroundType
 from db.repositories.presets import BackgroundPresetRepository, BackgroundPresetWriter
@@ -25,13 +25,14 @@ from serve_app.core.idempotency import Idempotency
 from serve_app.core.media import Library
 from serve_app.core.openapi import MEMBER, errors
 from serve_app.core.pagination import Listed, Standard
+from serve_app.core.routing import Router
 from serve_app.core.rows import found, sorting
 from serve_app.core.schemas import Position
 from serve_app.core.text import Storable
 from serve_app.core.uploads import Uploads
 from serve_app.core.versions import Versioned
 
-router = APIRouter(prefix="/background-presets", tags=["background-presets"])
+router = Router(prefix="/background-presets", tags=["background-presets"])
 
 PresetId = Annotated[UUID, Path(description="Id of a background.")]
 

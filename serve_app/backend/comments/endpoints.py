@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Response, status
+from fastapi import Depends, Path, Query, Response, status
 
 from db.repositories.shots import ShotCommentRepository, ShotRepository
 from serve_app.backend.comments.schemas import (
@@ -20,10 +20,11 @@ from serve_app.core.dependencies import Reading, Writing
 from serve_app.core.idempotency import Idempotency
 from serve_app.core.openapi import MEMBER, errors
 from serve_app.core.pagination import Listed
+from serve_app.core.routing import Router
 from serve_app.core.rows import found, sorting
 from serve_app.core.versions import Versioned
 
-router = APIRouter(prefix="/shots/{shot_id}/comments", tags=["comments"])
+router = Router(prefix="/shots/{shot_id}/comments", tags=["comments"])
 
 ShotId = Annotated[UUID, Path(description="Id of a shot.")]
 CommentId = Annotated[UUID, Path(description="Id of a comment.")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import Path, Query, Response, status
 
 from db.repositories.exports import ExportRepository
 from serve_app.backend.exports import service
@@ -15,9 +15,10 @@ from serve_app.core.dependencies import Reading, Signing, Writing
 from serve_app.core.idempotency import Idempotency
 from serve_app.core.openapi import MEMBER, errors
 from serve_app.core.pagination import Listed
+from serve_app.core.routing import Router
 from serve_app.core.rows import found, sorting
 
-router = APIRouter(tags=["exports"])
+router = Router(tags=["exports"])
 
 
 @router.post(

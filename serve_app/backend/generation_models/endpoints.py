@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from serve_app.backend.generation_models.schemas import GenerationModelList, GenerationModelRead
 from serve_app.core.dependencies import RequestResources
 from serve_app.core.errors import NotFound
 from serve_app.core.openapi import errors
 from serve_app.core.pagination import PageNumber, PageSize
+from serve_app.core.routing import Router
 
-router = APIRouter(prefix="/generation-models", tags=["generation-models"])
+router = Router(prefix="/generation-models", tags=["generation-models"])
 
 
 @router.get("/", operation_id="list_generation_models")

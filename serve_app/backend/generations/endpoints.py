@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Response, status
+from fastapi import Depends, Path, Query, Response, status
 
 from db.models import GenerationType, ShotStatus, TaskStatus
 from db.repositories.generations import GenerationRepository, GenerationWriter
@@ -25,9 +25,10 @@ from serve_app.core.dependencies import Reading, RequestResources, Signing, Writ
 from serve_app.core.idempotency import Idempotency
 from serve_app.core.openapi import MEMBER, errors
 from serve_app.core.pagination import Listed
+from serve_app.core.routing import Router
 from serve_app.core.rows import found, sorting
 
-router = APIRouter(tags=["generations"])
+router = Router(tags=["generations"])
 
 GenerationId = Annotated[UUID, Path(description="Id of a generation.")]
 ShotId = Annotated[UUID, Path(description="Id of a shot.")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import Path, Query, Response, status
 
 from db.repositories.guidelines import GuidelineRepository
 from serve_app.backend.guidelines import service
@@ -22,10 +22,11 @@ from serve_app.core.dependencies import Reading, Writing
 from serve_app.core.idempotency import Idempotency
 from serve_app.core.openapi import MEMBER, errors
 from serve_app.core.pagination import Archived, Listed
+from serve_app.core.routing import Router
 from serve_app.core.rows import found, sorting
 from serve_app.core.versions import Versioned
 
-router = APIRouter(prefix="/guidelines", tags=["guidelines"])
+router = Router(prefix="/guidelines", tags=["guidelines"])
 
 GuidelineId = Annotated[UUID, Path(description="Id of guidelines.")]
 ShotTypeId = Annotated[UUID, Path(description="Id of the shot type that the rule is for.")]

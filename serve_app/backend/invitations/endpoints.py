@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, BackgroundTasks, Path, Response, status
+from fastapi import BackgroundTasks, Path, Response, status
 
 from db.repositories.members import InvitationRepository
 from db.repositories.scope import OrganizationScope
@@ -23,8 +23,9 @@ from serve_app.core.dependencies import BaseUrl, Reading, RequestResources, Writ
 from serve_app.core.errors import NotFound
 from serve_app.core.openapi import errors
 from serve_app.core.pagination import PageNumber, PageSize
+from serve_app.core.routing import Router
 
-router = APIRouter(tags=["organizations"])
+router = Router(tags=["organizations"])
 
 _BASE = "/organizations/{organization_id}/invitations"
 InvitationId = Annotated[UUID, Path(description="Id of an invitation.")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Form, Path, Request, Response, status
+from fastapi import BackgroundTasks, Depends, Form, Path, Request, Response, status
 from fastapi.security import OAuth2PasswordRequestForm
 from pydantic import SecretStr
 
@@ -16,9 +16,10 @@ from serve_app.core.auth import LoggedIn, NamedOrganization
 from serve_app.core.dependencies import BaseUrl, RequestResources, Writing
 from serve_app.core.openapi import errors
 from serve_app.core.passwords import MAX_LENGTH
+from serve_app.core.routing import Router
 from serve_app.core.text import Storable
 
-router = APIRouter(tags=["login"])
+router = Router(tags=["login"])
 
 _SENT = "If that email is registered, we sent a password recovery link"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response, status
+from fastapi import Path, Response, status
 
 from db.repositories.looks import LookRepository
 from serve_app.backend.looks import service
@@ -15,10 +15,11 @@ from serve_app.core.dependencies import Reading, Signing, Writing
 from serve_app.core.idempotency import Idempotency
 from serve_app.core.openapi import MEMBER, errors
 from serve_app.core.pagination import Listed
+from serve_app.core.routing import Router
 from serve_app.core.rows import found, sorting
 from serve_app.core.versions import Versioned, newest
 
-router = APIRouter(prefix="/looks", tags=["looks"])
+router = Router(prefix="/looks", tags=["looks"])
 
 LookId = Annotated[UUID, Path(description="Id of a look.")]
 

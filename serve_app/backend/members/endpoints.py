@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response, status
+from fastapi import Path, Response, status
 
 from db.repositories.members import MemberRepository
 from db.repositories.scope import OrganizationScope
@@ -16,8 +16,9 @@ from serve_app.core.auth import Caller
 from serve_app.core.dependencies import Reading, Writing
 from serve_app.core.openapi import errors
 from serve_app.core.pagination import PageNumber, PageSize
+from serve_app.core.routing import Router
 
-router = APIRouter(prefix="/organizations/{organization_id}/members", tags=["organizations"])
+router = Router(prefix="/organizations/{organization_id}/members", tags=["organizations"])
 
 UserId = Annotated[UUID, Path(description="Id of a user.")]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import Path, Query, Response, status
 
 from db.repositories.organizations import OrganizationRepository
 from serve_app.backend.organizations import service
@@ -20,9 +20,10 @@ from serve_app.core.dependencies import Reading, RequestResources, Writing
 from serve_app.core.errors import NotFound
 from serve_app.core.openapi import errors
 from serve_app.core.pagination import PageNumber, PageSize
+from serve_app.core.routing import Router
 from serve_app.core.text import Storable
 
-router = APIRouter(prefix="/organizations", tags=["organizations"])
+router = Router(prefix="/organizations", tags=["organizations"])
 
 # Every request on one organization acts in it: see `serve_app.core.auth`.
 OrganizationId = Annotated[UUID, Path(description="Id of an organization.")]

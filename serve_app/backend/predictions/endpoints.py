@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response, status
+from fastapi import Depends, Path, Response, status
 
 from db.models import PredictionStatus
 from db.repositories.predictions import PredictionRepository
@@ -15,10 +15,11 @@ from serve_app.core.auth import Caller, Scope
 from serve_app.core.dependencies import Reading, Signing, Writing
 from serve_app.core.openapi import MEMBER, errors
 from serve_app.core.pagination import Listed
+from serve_app.core.routing import Router
 from serve_app.core.rows import found, sorting
 from serve_app.core.versions import Versioned
 
-router = APIRouter(prefix="/predictions", tags=["predictions"])
+router = Router(prefix="/predictions", tags=["predictions"])
 
 PredictionId = Annotated[UUID, Path(description="Id of a prediction.")]
 

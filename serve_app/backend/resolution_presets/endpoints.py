@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import Path, Query, Response, status
 
 from db.repositories.presets import ResolutionPresetRepository, ResolutionPresetWriter
 from serve_app.backend.resolution_presets import service
@@ -21,10 +21,11 @@ from serve_app.core.dependencies import Reading, Writing
 from serve_app.core.idempotency import Idempotency
 from serve_app.core.openapi import MEMBER, errors
 from serve_app.core.pagination import Listed, Standard
+from serve_app.core.routing import Router
 from serve_app.core.rows import found, sorting
 from serve_app.core.versions import Versioned
 
-router = APIRouter(prefix="/resolution-presets", tags=["resolution-presets"])
+router = Router(prefix="/resolution-presets", tags=["resolution-presets"])
 
 PresetId = Annotated[UUID, Path(description="Id of a resolution.")]
 

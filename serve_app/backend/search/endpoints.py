@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BeforeValidator
 
 from db.repositories.search import ResourceType
@@ -13,9 +13,10 @@ from serve_app.backend.search.schemas import SearchResults
 from serve_app.core.auth import Scope
 from serve_app.core.dependencies import Reading, Signing
 from serve_app.core.openapi import MEMBER, errors
+from serve_app.core.routing import Router
 from serve_app.core.text import Storable
 
-router = APIRouter(prefix="/search", tags=["search"])
+router = Router(prefix="/search", tags=["search"])
 
 
 def _split(values: list[str]) -> list[str]:

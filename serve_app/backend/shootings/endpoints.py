@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import Path, Query, Response, status
 
 from db.models import ShootingPhase
 from db.repositories.looks import LookRepository
@@ -26,11 +26,12 @@ from serve_app.core.dependencies import Reading, Signing, Writing
 from serve_app.core.idempotency import Idempotency
 from serve_app.core.openapi import MEMBER, errors
 from serve_app.core.pagination import Archived, Listed
+from serve_app.core.routing import Router
 from serve_app.core.rows import found, sorting
 from serve_app.core.text import Storable
 from serve_app.core.versions import Versioned
 
-router = APIRouter(prefix="/shootings", tags=["shootings"])
+router = Router(prefix="/shootings", tags=["shootings"])
 
 ShootingId = Annotated[UUID, Path(description="Id of a shooting.")]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Response, status
+from fastapi import Depends, Path, Query, Response, status
 
 from db.models import Shot, ShotStatus
 from db.repositories.shots import ShotRepository
@@ -24,10 +24,11 @@ from serve_app.core.auth import Caller, Scope
 from serve_app.core.dependencies import Reading, Sign, Signing, Writing
 from serve_app.core.openapi import MEMBER, errors
 from serve_app.core.pagination import Listed
+from serve_app.core.routing import Router
 from serve_app.core.rows import found, sorting
 from serve_app.core.versions import Versioned, Versions, newest
 
-router = APIRouter(prefix="/shots", tags=["shots"])
+router = Router(prefix="/shots", tags=["shots"])
 
 ShotId = Annotated[UUID, Path(description="Id of a shot.")]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response, status
+from fastapi import Path, Response, status
 
 from db.repositories.styles import StyleRepository
 from serve_app.backend.styles import service
@@ -15,10 +15,11 @@ from serve_app.core.dependencies import Reading, Writing
 from serve_app.core.idempotency import Idempotency
 from serve_app.core.openapi import MEMBER, errors
 from serve_app.core.pagination import Archived, Listed
+from serve_app.core.routing import Router
 from serve_app.core.rows import found, sorting
 from serve_app.core.versions import Versioned
 
-router = APIRouter(prefix="/styles", tags=["styles"])
+router = Router(prefix="/styles", tags=["styles"])
 
 StyleId = Annotated[UUID, Path(description="Id of a style.")]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import Path, Query, Response, status
 
 from db.models import AgeClass, SubjectKind
 from db.repositories.subjects import SubjectRepository
@@ -22,12 +22,13 @@ from serve_app.core.idempotency import Idempotency
 from serve_app.core.media import Library
 from serve_app.core.openapi import MEMBER, errors
 from serve_app.core.pagination import Archived, Listed
+from serve_app.core.routing import Router
 from serve_app.core.rows import found, sorting
 from serve_app.core.text import Storable
 from serve_app.core.training.reading import read_trainings, version_of
 from serve_app.core.versions import Versioned
 
-router = APIRouter(prefix="/subjects", tags=["subjects"])
+router = Router(prefix="/subjects", tags=["subjects"])
 
 SubjectId = Annotated[UUID, Path(description="Id of a subject.")]
 # Filters by a field's value.

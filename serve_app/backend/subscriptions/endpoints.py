@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 
 from db.models import CreditReason
 from db.repositories.credits import CreditLog
@@ -22,10 +22,11 @@ from serve_app.core.auth import Caller, NamedOrganization
 from serve_app.core.dependencies import Reading, RequestResources, Writing
 from serve_app.core.openapi import MEMBER, errors
 from serve_app.core.pagination import PageNumber, PageSize
+from serve_app.core.routing import Router
 from serve_app.core.text import Storable
 from serve_app.core.versions import Versioned
 
-router = APIRouter(prefix="/subscriptions", tags=["subscriptions"])
+router = Router(prefix="/subscriptions", tags=["subscriptions"])
 
 SubscriptionId = Annotated[UUID, Path(description="Id of a subscription.")]
 

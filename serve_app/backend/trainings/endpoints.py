@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response, status
+from fastapi import Depends, Response, status
 
 from serve_app.backend.products.endpoints import ProductId
 from serve_app.backend.subjects.endpoints import SubjectId
@@ -14,9 +14,10 @@ from serve_app.core.auth import Caller, Scope
 from serve_app.core.dependencies import RequestResources, Signing, Writing
 from serve_app.core.idempotency import Idempotency
 from serve_app.core.openapi import MEMBER, errors
+from serve_app.core.routing import Router
 from serve_app.core.training.reading import TrainingProgress
 
-router = APIRouter(tags=["trainings"])
+router = Router(tags=["trainings"])
 
 
 async def _trainings(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from serve_app.backend.uploads import service
 from serve_app.backend.uploads.schemas import UploadCreate, UploadRead
 from serve_app.core.auth import Scope
 from serve_app.core.dependencies import BaseUrl, RequestResources
 from serve_app.core.openapi import MEMBER, errors
+from serve_app.core.routing import Router
 
-router = APIRouter(prefix="/uploads", tags=["uploads"])
+router = Router(prefix="/uploads", tags=["uploads"])
 
 
 @router.post("/presigned-url", operation_id="presign_upload", responses=errors(*MEMBER))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import Path, Query, Response, status
 
 from db.repositories.users import UserRepository, UserWriter
 from serve_app.backend.users import service
@@ -22,9 +22,10 @@ from serve_app.core.dependencies import Reading, Writing
 from serve_app.core.errors import NotFound
 from serve_app.core.openapi import errors
 from serve_app.core.pagination import PageNumber, PageSize
+from serve_app.core.routing import Router
 from serve_app.core.text import Storable
 
-router = APIRouter(prefix="/users", tags=["users"])
+router = Router(prefix="/users", tags=["users"])
 
 UserId = Annotated[UUID, Path(description="Id of a user.")]
 

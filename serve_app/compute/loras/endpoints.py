@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, File, Form, Path, Query, Response, UploadFile, status
+from fastapi import File, Form, Path, Query, Response, UploadFile, status
 
 from db.models import EntityType
 from db.repositories.adapters import AdapterRepository
@@ -17,10 +17,11 @@ from serve_app.core.dependencies import Reading, RequestResources, Signing, Writ
 from serve_app.core.idempotency import Idempotency
 from serve_app.core.openapi import BINARY, errors
 from serve_app.core.pagination import Listed
+from serve_app.core.routing import Router
 from serve_app.core.rows import found, sorting
 from serve_app.core.text import Storable
 
-router = APIRouter(prefix="/loras", tags=["loras"])
+router = Router(prefix="/loras", tags=["loras"])
 
 LoraId = Annotated[UUID, Path(description="Id of a LoRA.")]
 ModelName = Annotated[

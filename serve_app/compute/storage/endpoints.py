@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Annotated, BinaryIO
 
-from fastapi import APIRouter, File, Path, Query, Request, Response, UploadFile, status
+from fastapi import File, Path, Query, Request, Response, UploadFile, status
 from fastapi.responses import StreamingResponse
 
 from serve_app.compute.storage.datasets import DatasetIntake
@@ -25,8 +25,9 @@ from serve_app.core.errors import (
 from serve_app.core.images import ImageTooLarge, UnsupportedImage
 from serve_app.core.intake import Intake, owner_of
 from serve_app.core.openapi import BINARY, errors
+from serve_app.core.routing import Router
 
-router = APIRouter(prefix="/storage", tags=["storage"])
+router = Router(prefix="/storage", tags=["storage"])
 
 _BAD_SIGNATURE = "The signature of this URL has expired or does not fit it; ask for the URL again"
 _CACHE_CONTROL = "private, max-age=31536000, immutable"

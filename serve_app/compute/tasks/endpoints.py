@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response, status
+from fastapi import Depends, Path, Query, Response, status
 
 from db.models import Task, TaskStatus
 from db.repositories.queue import NewTask, TaskQueue
@@ -24,11 +24,12 @@ from serve_app.core.intake import Intake
 from serve_app.core.openapi import errors
 from serve_app.core.pagination import PageNumber, PageSize
 from serve_app.core.resources import Resources
+from serve_app.core.routing import Router
 from serve_app.core.text import Storable
 
 _ENDS = {TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED}
 
-router = APIRouter(prefix="/tasks", tags=["tasks"])
+router = Router(prefix="/tasks", tags=["tasks"])
 
 TaskId = Annotated[
     str,

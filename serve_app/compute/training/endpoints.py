@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response, status
+from fastapi import Depends, Path, Query, Response, status
 from pydantic import AwareDatetime
 
 from db.models import EntityType, TaskStatus
@@ -27,11 +27,12 @@ from serve_app.core.dependencies import OwnUrls, Reading, RequestResources, Sign
 from serve_app.core.idempotency import Idempotency
 from serve_app.core.openapi import errors
 from serve_app.core.pagination import PageNumber, PageSize
+from serve_app.core.routing import Router
 from serve_app.core.rows import found
 from serve_app.core.text import Storable
 from serve_app.core.training.reading import Status
 
-router = APIRouter(prefix="/training", tags=["training"])
+router = Router(prefix="/training", tags=["training"])
 
 TrainingId = Annotated[
     str,

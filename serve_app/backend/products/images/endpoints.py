@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Path, Request, Response, status
+from fastapi import Depends, Form, Path, Request, Response, status
 
 from db.models import ProductImageType
 from serve_app.backend.products.endpoints import ProductId
@@ -23,10 +23,11 @@ from serve_app.core.dependencies import RequestResources, Signing, Writing
 from serve_app.core.idempotency import Idempotency
 from serve_app.core.media import Library
 from serve_app.core.openapi import MEMBER, errors
+from serve_app.core.routing import Router
 from serve_app.core.uploads import Uploads
 from serve_app.core.versions import Versioned
 
-router = APIRouter(prefix="/products/{product_id}/images", tags=["products"])
+router = Router(prefix="/products/{product_id}/images", tags=["products"])
 
 ImageId = Annotated[UUID, Path(description="Id of a picture of the product.")]
 

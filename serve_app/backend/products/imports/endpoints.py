@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Response, UploadFile, status
+from fastapi import File, Form, Response, UploadFile, status
 
 from serve_app.backend.products.imports.schemas import ProductImport
 from serve_app.backend.products.imports.service import ProductImporter
@@ -16,8 +16,9 @@ from serve_app.core.errors import PayloadTooLarge
 from serve_app.core.idempotency import Idempotency
 from serve_app.core.media import Library
 from serve_app.core.openapi import BINARY, MEMBER, errors
+from serve_app.core.routing import Router
 
-router = APIRouter(prefix="/products/import", tags=["products"])
+router = Router(prefix="/products/import", tags=["products"])
 
 
 @router.post(
