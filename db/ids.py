@@ -49,3 +49,8 @@ def prefixed_id(prefix: str) -> str:
 def new_task_id() -> str:
     """An id of the Compute API's tasks."""
     return prefixed_id("task")
+
+
+def new_workflow_id() -> str:
+    """An id of a workflow."""
+    return prefixed_id("wf")

@@ -42,6 +42,14 @@ from db.models.training import (
     TrainingValidation,
 )
 from db.models.user import Invitation, LoginFailure, LoginSession, Membership, Role, User
+from db.models.workflow import (
+    OnFailure,
+    StepStatus,
+    Workflow,
+    WorkflowStatus,
+    WorkflowStep,
+    WorkflowTask,
+)
 
 __all__ = [
     "Adapter",
@@ -77,6 +85,7 @@ __all__ = [
     "LookProduct",
     "Media",
     "Membership",
+    "OnFailure",
     "Organization",
     "Prediction",
     "PredictionStatus",
@@ -95,6 +104,7 @@ __all__ = [
     "ShotStatus",
     "ShotType",
     "StepKind",
+    "StepStatus",
     "Style",
     "Subject",
     "SubjectImage",
@@ -110,4 +120,8 @@ __all__ = [
     "TrainingValidation",
     "User",
     "View",
+    "Workflow",
+    "WorkflowStatus",
+    "WorkflowStep",
+    "WorkflowTask",
 ]

@@ -31,6 +31,19 @@ class EventKind(StrEnum):
     GENERATION_COMPLETED = "generation.completed"
     GENERATION_FAILED = "generation.failed"
     GENERATION_CANCELLED = "generation.cancelled"
+    WORKFLOW_CREATED = "workflow.created"
+    WORKFLOW_STARTED = "workflow.started"
+    WORKFLOW_PAUSED = "workflow.paused"
+    WORKFLOW_RESUMED = "workflow.resumed"
+    WORKFLOW_COMPLETED = "workflow.completed"
+    WORKFLOW_FAILED = "workflow.failed"
+    WORKFLOW_CANCELLED = "workflow.cancelled"
+    WORKFLOW_CLEANED = "workflow.cleaned"
+    WORKFLOW_STEP_RUNNING = "workflow.step_running"
+    WORKFLOW_STEP_WAITING = "workflow.step_waiting"
+    WORKFLOW_STEP_COMPLETED = "workflow.step_completed"
+    WORKFLOW_STEP_FAILED = "workflow.step_failed"
+    WORKFLOW_STEP_CANCELLED = "workflow.step_cancelled"
 
 
 class Event(Base):
