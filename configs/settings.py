@@ -38,6 +38,8 @@ class HttpSettings(Section):
     port: int = Field(8000, ge=1, le=65535)
     # Base of every URL handed out. Unset: the scheme and host of the request being answered.
     public_url: str | None = None
+    # The longest that a request may take, streams of events aside.
+    request_seconds: float = Field(120.0, gt=0)
 
 
 class DatabaseSettings(Section):
@@ -70,6 +72,18 @@ class QueueSettings(Section):
         if self.heartbeat_seconds * 2 >= self.lease_seconds:
             raise ValueError("SARTIQ_QUEUE_HEARTBEAT_SECONDS must be under half the lease")
         return self
+
+
+class EventSettings(Section):
+    """Streams of events."""
+
+    # A stream that has nothing to send says so this often; its credentials are checked again then.
+    heartbeat_seconds: float = Field(15.0, gt=0)
+    # The longest that a stream lasts; its client takes it up again. Serve cuts requests off later.
+    stream_seconds: float = Field(900.0, gt=0)
+    # Open at once, of one process.
+    streams: int = Field(1000, ge=1)
+    streams_per_organization: int = Field(250, ge=1)
 
 
 class FetchSettings(Section):
@@ -222,6 +236,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     database: DatabaseSettings = DatabaseSettings()
     queue: QueueSettings = QueueSettings()
+    events: EventSettings = EventSettings()
     fetch: FetchSettings = FetchSettings()
     media: MediaSettings = MediaSettings()
     datasets: DatasetSettings = DatasetSettings()

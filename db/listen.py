@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 TASKS_CHANNEL = "sartiq_tasks"
 EVENTS_CHANNEL = "sartiq_events"
 CANCEL_CHANNEL = "sartiq_cancel"
+SIGNALS_CHANNEL = "sartiq_signals"
 
 _PROBE_SECONDS = 10.0
 _RECONNECT_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0)
@@ -25,7 +26,7 @@ _CONNECTION_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One NOTIFY: a queue's name, an organization's id or a task's id, by channel."""
+    """One NOTIFY: a queue's name, an organization's id, a task's id or a signal, by channel."""
 
     channel: str
     payload: str

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, func, text
+from sqlalchemy import BigInteger, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, OrganizationKey
@@ -51,6 +51,7 @@ class Event(Base):
     of the commits; it is allocated at the end of the transaction that made the change."""
 
     __tablename__ = "events"
+    __table_args__ = (Index(None, "organization_id", "subject_id", "seq"),)
 
     organization_id: Mapped[OrganizationKey] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -22,14 +22,25 @@ class EventRepository:
         self._scope = scope
 
     async def after(
-        self, seq: int, *, limit: int = 100, subject_id: str | None = None
+        self,
+        seq: int,
+        *,
+        limit: int = 100,
+        subject_id: str | None = None,
+        kinds: Collection[str] = (),
+        until: int | None = None,
     ) -> Sequence[Event]:
-        """Events after ``seq`` (0: from the beginning) in order, optionally about one subject."""
+        """Events after ``seq`` (0: from the beginning) in order, up to ``until``; optionally those
+        about one subject, or of some kinds."""
         query = select(Event).where(
             Event.organization_id == self._scope.organization_id, Event.seq > seq
         )
         if subject_id is not None:
             query = query.where(Event.subject_id == subject_id)
+        if kinds:
+            query = query.where(Event.kind.in_(kinds))
+        if until is not None:
+            query = query.where(Event.seq <= until)
         return (await self._session.scalars(query.order_by(Event.seq).limit(limit))).all()
 
     async def last_seq(self) -> int:

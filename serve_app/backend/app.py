@@ -35,6 +35,7 @@ from serve_app.backend.trainings.endpoints import router as trainings
 from serve_app.backend.uploads.endpoints import router as uploads
 from serve_app.backend.users.endpoints import router as users
 from serve_app.core.api import create_api, put_together
+from serve_app.core.events.endpoints import router as events
 
 # In the order of the documentation; under which paths stands above each.
 _ROUTERS = (
@@ -96,6 +97,8 @@ _ROUTERS = (
     subscriptions,
     # /generation-models
     generation_models,
+    # /events, /tasks/{task_id}/events
+    events,
 )
 
 

@@ -10,6 +10,7 @@ from serve_app.compute.storage.endpoints import router as storage
 from serve_app.compute.tasks.endpoints import router as tasks
 from serve_app.compute.training.endpoints import router as training
 from serve_app.core.api import create_api, put_together
+from serve_app.core.events.endpoints import router as events
 
 _DESCRIPTION = """\
 Turns product photos into on-model images. Submit a task, watch its progress, download its images.
@@ -31,6 +32,8 @@ def create_compute_api(settings: Settings) -> FastAPI:
     api.include_router(training)
     # /loras
     api.include_router(loras)
+    # /events, /tasks/{task_id}/events
+    api.include_router(events)
     # /storage
     api.include_router(storage)
     return put_together(api)

@@ -10,6 +10,7 @@ from fastapi.routing import iter_route_contexts
 from fastapi_offline import FastAPIOffline
 
 from configs.settings import Settings
+from serve_app.core.deadline import Deadline
 from serve_app.core.errors import install_error_handlers
 from serve_app.core.limits import BodyLimit
 from serve_app.core.openapi import install_document
@@ -47,6 +48,8 @@ def create_api(
     limit = settings.media.max_upload_bytes + _MULTIPART_BYTES
     larger = {path: size + _MULTIPART_BYTES for path, size in (larger_forms or {}).items()}
     api.add_middleware(BodyLimit, max_form_bytes=limit, larger_forms=larger)
+    api.add_middleware(Deadline, seconds=settings.http.request_seconds)
+    api.add_middleware(Deadline, seconds=settings.http.request_seconds)
     return api
 
 

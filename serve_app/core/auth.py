@@ -109,16 +109,23 @@ async def log_in_by(resources: Resources, token: str | None) -> Login:
     return Login(user, session_id)
 
 
-def _named_by(resources: Resources, token: str) -> tuple[UUID, UUID]:
-    """The user and the login of an access token."""
-    claims: Claims = resources.tokens.read(token, TokenKind.ACCESS)
+def _named_by(
+    resources: Resources, token: str, kind: TokenKind = TokenKind.ACCESS
+) -> tuple[UUID, UUID]:
+    """The user and the login of a token."""
+    claims: Claims = resources.tokens.read(token, kind)
     if claims.session_id is None:
         raise Unauthorized(Unauthorized.invalid_credentials)
     return claims.user_id, claims.session_id
 
 
 async def authenticate(
-    resources: Resources, token: str | None, *, least: Least, named: UUID | None = None
+    resources: Resources,
+    token: str | None,
+    *,
+    least: Least,
+    named: UUID | None = None,
+    kind: TokenKind = TokenKind.ACCESS,
 ) -> Principal:
     """The principal of a Bearer token.
 
@@ -127,6 +134,7 @@ async def authenticate(
         token: an access token or an API key.
         least: what the operation demands.
         named: the organization that the request wants to act in.
+        kind: of the token, if it is none of an API key.
 
     Raises:
         Unauthorized: the token is missing, unknown, expired or revoked.
@@ -136,7 +144,7 @@ async def authenticate(
     """
     if token and looks_like_token(token):
         async with resources.database.read() as session:
-            standing = await UserRepository(session).standing(*_named_by(resources, token))
+            standing = await UserRepository(session).standing(*_named_by(resources, token, kind))
         if standing is None:
             raise Unauthorized(Unauthorized.invalid_credentials)
         principal = _as_member(standing, least, named, resources.default_organization)

@@ -181,6 +181,11 @@ PERMISSIONS: Final[Mapping[str, Least]] = {
     # and generation models.
     "list_generation_models": Least.PUBLIC,
     "get_generation_model": Least.PUBLIC,
+    # Of both APIs the event log.
+    "list_events": Least.VIEWER,
+    "stream_events": Least.VIEWER,
+    "stream_task_events": Least.VIEWER,
+    "create_stream_token": Least.ACCOUNT,
     # Of the Compute API the tasks,
     "create_task": Least.EDITOR,
     "create_generation": Least.EDITOR,

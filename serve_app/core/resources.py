@@ -19,6 +19,7 @@ from db.repositories.users import UserWriter
 from db.session import Database, WriteSession
 from serve_app.core.addresses import Resolver, resolve
 from serve_app.core.changes import Changes
+from serve_app.core.events.feed import Feeds
 from serve_app.core.fetch import Fetcher
 from serve_app.core.mail import Mailer
 from serve_app.core.passwords import hash_password
@@ -46,6 +47,7 @@ class Resources:
     mailer: Mailer
     fetcher: Fetcher
     changes: Changes
+    feeds: Feeds
     default_organization: UUID
     gpu: bool
 
@@ -64,6 +66,7 @@ async def open_resources(
         SettingsError: no database is configured, or in production its schema is old.
     """
     store = open_store(settings)
+    changes = Changes()
     database = Database.connect(settings)
     try:
         await _prepare_schema(settings, database)
@@ -81,7 +84,8 @@ async def open_resources(
             tokens=Tokens(settings.secret_key.get_secret_value()),
             mailer=Mailer(settings.mail, show_text=settings.environment != "production"),
             fetcher=Fetcher(settings.fetch, resolver),
-            changes=Changes(),
+            changes=changes,
+            feeds=Feeds(database, changes, settings.events),
             default_organization=organization.id,
             gpu=gpu,
         )

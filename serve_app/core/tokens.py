@@ -31,6 +31,8 @@ class TokenKind(StrEnum):
 
     ACCESS = "access"
     REFRESH = "refresh"
+    # Opens event streams, from a URL.
+    STREAM = "stream"
     PASSWORD_RESET = "password-reset"  # noqa: S105 - the name of a kind
 
 

@@ -30,6 +30,12 @@ OBJECTS = {
     f"GET {COMPUTE_BASE}/training/{{training_id}}/plot",
     f"POST {COMPUTE_BASE}/training/{{training_id}}/cancel",
 }
+# Streams of what happens to an object of a tenant.
+STREAMS = {f"GET {COMPUTE_BASE}/tasks/{{task_id}}/events"}
+# The log of the caller's own organization: see tests/core/events.
+LOG = {f"GET {COMPUTE_BASE}/events", f"GET {COMPUTE_BASE}/events/stream"}
+# What an account makes for itself: a key has none.
+ACCOUNT = {f"POST {COMPUTE_BASE}/events/token"}
 # Lists: another's objects are not in them.
 # How many of the objects below are in each. A training is a task.
 LISTS = {
@@ -48,6 +54,7 @@ CREATIONS = {
 }
 # By the signature of the URL, which names one object: see tests/backend/uploads.
 SIGNED = {f"PUT {COMPUTE_BASE}/storage/uploads/{{path}}"}
+GUARDED = OBJECTS | LISTS.keys() | CREATIONS | STREAMS | LOG | ACCOUNT
 # Without an owner.
 PUBLIC = {
     "GET /healthz",
@@ -84,7 +91,8 @@ def test_every_route_has_a_case(gateway: Gateway) -> None:
     found = operations(create_gateway(gateway.settings, gpu=False))
     # Those of the Backend are walked by tests/backend/test_permissions.py and test_tenancy.py.
     backend = {one for one in found - PUBLIC if one.partition(" ")[2].startswith(BACKEND_BASE)}
-    assert found - backend == OBJECTS | LISTS.keys() | CREATIONS | SIGNED | PUBLIC
+    streams = STREAMS | LOG | ACCOUNT
+    assert found - backend == OBJECTS | LISTS.keys() | CREATIONS | SIGNED | PUBLIC | streams
 
 
 def test_no_route_is_hidden_from_the_walk(gateway: Gateway) -> None:
@@ -109,7 +117,7 @@ async def objects(tenant: Tenant) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("operation", sorted(OBJECTS))
+@pytest.mark.parametrize("operation", sorted(OBJECTS | STREAMS))
 async def test_objects_of_others_are_not_found(
     tenant: Tenant, other: Tenant, operation: str
 ) -> None:
@@ -139,7 +147,9 @@ async def test_lists_hold_nothing_of_others(tenant: Tenant, other: Tenant, opera
     assert (await other.compute.get(url)).json() == {"items": [], "total": 0, "page": 1, "size": 20}
 
 
-@pytest.mark.parametrize("operation", sorted(OBJECTS | LISTS.keys() | CREATIONS))
+@pytest.mark.parametrize(
+    "operation", sorted(OBJECTS | LISTS.keys() | CREATIONS | STREAMS | LOG | ACCOUNT)
+)
 async def test_nobody_comes_in_without_credentials(gateway: Gateway, operation: str) -> None:
     method, path = operation.split(" ")
     async with gateway.client(None) as anonymous:

@@ -15,6 +15,7 @@ from tests.factories.adapters import make_adapter
 from tests.factories.generations import put_in_review
 from tests.factories.organizations import make_organization
 from tests.factories.pictures import picture
+from tests.factories.tasks import make_task
 from tests.factories.users import make_token, make_user
 from tests.fixtures.api import Gateway
 
@@ -98,8 +99,10 @@ class _Builder:
         for template, sku in (("/products/{product_id}", "A"), (FURTHER_PRODUCT, "B")):
             await self._make(template, "/products/", json={"name": "Dress", "sku": sku})
         await self._make("/subjects/{subject_id}", "/subjects/", json={"name": "Mira"})
-        lora = await make_adapter(self._world.gateway.resources.database, self._world.scope)
+        database = self._world.gateway.resources.database
+        lora = await make_adapter(database, self._world.scope)
         self._world.ids[LORA] = str(lora.id)
+        self._world.ids["/tasks/{task_id}"] = await make_task(database, self._world.scope)
         for template in ("/products/{product_id}", "/subjects/{subject_id}"):
             resource = template.partition("{")[0]
             url = f"{resource}{self._world[template]}/images"

@@ -1,0 +1,1 @@
+"""The event log as clients read it: in pages, and as a stream."""
