@@ -30,33 +30,40 @@ HEARTBEAT = text("""
     bindparam("lease_seconds", type_=DOUBLE_PRECISION),
 )
 
-# Raise the progress of the attempts that a runner still holds.
+# Raise the progress of the attempts that a runner still holds, and keep what they did so far.
 REPORT_PROGRESS = text("""
     WITH report AS (
-        SELECT task.id, mine.progress
+        SELECT task.id, mine.progress, mine.timeline
         FROM tasks task
-        JOIN unnest(:ids, :attempts, :progress) AS mine (id, attempt, progress)
-            USING (id, attempt)
+        JOIN unnest(:ids, :attempts, :progress, :timelines)
+            AS mine (id, attempt, progress, timeline) USING (id, attempt)
         WHERE task.status = 'running' AND task.runner_id = :runner_id
         ORDER BY task.id FOR UPDATE OF task
     )
-    UPDATE tasks SET progress = report.progress, updated_at = clock_timestamp()
-    FROM report WHERE tasks.id = report.id AND tasks.progress < report.progress
+    UPDATE tasks SET
+        progress = greatest(tasks.progress, report.progress),
+        timeline = tasks.timeline || CAST(report.timeline AS jsonb),
+        updated_at = clock_timestamp()
+    FROM report WHERE tasks.id = report.id
     RETURNING tasks.id
 """).bindparams(
     bindparam("ids", type_=ARRAY(TEXT)),
     bindparam("attempts", type_=ARRAY(INTEGER)),
     bindparam("progress", type_=ARRAY(DOUBLE_PRECISION)),
+    bindparam("timelines", type_=ARRAY(TEXT)),
 )
 
+# What the attempt did, beside what those before it did.
+_TIMELINE = "timeline = timeline || CAST(:timeline AS jsonb)"
+
 # Store the result of an attempt, if it still runs.
-SETTLE_COMPLETED = text("""
+SETTLE_COMPLETED = text(f"""
     UPDATE tasks SET
-        status = 'completed', output = CAST(:output AS jsonb), progress = 1,
+        status = 'completed', output = CAST(:output AS jsonb), progress = 1, {_TIMELINE},
         lease_expires_at = NULL, completed_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE id = :id AND attempt = :attempt AND status = 'running'
     RETURNING id
-""")
+""")  # noqa: S608 (a constant of this module)
 
 _FAILURE = """
     failures || jsonb_build_object(
@@ -69,6 +76,7 @@ _FAILURE = """
 SETTLE_FAILED = text(f"""
     UPDATE tasks SET
         status = 'failed', error = :reason, error_code = :code, failures = {_FAILURE},
+        {_TIMELINE},
         lease_expires_at = NULL, completed_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE id = :id AND attempt = :attempt AND status = 'running'
     RETURNING id
@@ -78,18 +86,19 @@ SETTLE_FAILED = text(f"""
 RETRY_LATER = text(f"""
     UPDATE tasks SET
         status = 'pending', available_at = clock_timestamp() + :delay, failures = {_FAILURE},
-        progress = 0, lease_expires_at = NULL, updated_at = clock_timestamp()
+        progress = 0, {_TIMELINE}, lease_expires_at = NULL, updated_at = clock_timestamp()
     WHERE id = :id AND attempt = :attempt AND status = 'running'
     RETURNING id
 """).bindparams(bindparam("delay", type_=INTERVAL))  # noqa: S608 (a constant of this module)
 
 # Queue the task again as if it had not been claimed; its attempt stays spent as a fencing token.
-RELEASE = text("""
+RELEASE = text(f"""
     UPDATE tasks SET
-        status = 'pending', progress = 0, lease_expires_at = NULL, updated_at = clock_timestamp()
+        status = 'pending', progress = 0, {_TIMELINE}, lease_expires_at = NULL,
+        updated_at = clock_timestamp()
     WHERE id = :id AND attempt = :attempt AND status = 'running'
     RETURNING id
-""")
+""")  # noqa: S608 (a constant of this module)
 
 # End a task that has not ended, and tell its runner.
 CANCEL = text("""

@@ -35,6 +35,11 @@ class ModelThread(Generic[Model]):
         self._model: Model | None = None
         self._step_began: float | None = None
 
+    @property
+    def model(self) -> Model | None:
+        """The model, once it is loaded; only its own thread may work with it."""
+        return self._model
+
     def preload(self) -> None:
         """Start loading; a failure shows in the first request instead."""
         self._executor.submit(self._timed, self._get)

@@ -42,6 +42,7 @@ from db.models.training import (
     TrainingValidation,
 )
 from db.models.user import Invitation, LoginFailure, LoginSession, Membership, Role, User
+from db.models.worker import Worker
 from db.models.workflow import (
     OnFailure,
     StepStatus,
@@ -120,6 +121,7 @@ __all__ = [
     "TrainingValidation",
     "User",
     "View",
+    "Worker",
     "Workflow",
     "WorkflowStatus",
     "WorkflowStep",

@@ -72,6 +72,13 @@ class Task(Base):
         # Capacity and expired leases. The lease is not in it: heartbeats stay heap-only updates.
         Index("ix_tasks_running", "queue", postgresql_where=text("status = 'running'")),
         Index("ix_tasks_list", "organization_id", text("id DESC")),
+        # What ended within a time, for figures.
+        Index(
+            "ix_tasks_ended",
+            "completed_at",
+            "organization_id",
+            postgresql_where=text("completed_at IS NOT NULL"),
+        ),
         {
             "postgresql_with": {
                 "fillfactor": "80",
@@ -105,6 +112,12 @@ class Task(Base):
     max_attempts: Mapped[int] = mapped_column(server_default=text("3"))
     # Every failure so far: {attempt, at, code, reason, runner}.
     failures: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'::jsonb"))
+    # What its attempts did when; see `db.timeline`.
+    timeline: Mapped[dict[str, Any]] = mapped_column(
+        server_default=text("'{}'::jsonb"), deferred=True, deferred_raiseload=True
+    )
+    # The request that brought it about; see `db.origin`.
+    origin: Mapped[dict[str, Any] | None] = mapped_column(deferred=True, deferred_raiseload=True)
     runner_id: Mapped[str | None]
     lease_expires_at: Mapped[datetime | None]
     available_at: Mapped[CreatedAt]

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Any, Final, Self
 from uuid import UUID
 
 import orjson
@@ -19,9 +20,12 @@ from sqlalchemy import RowMapping, TextClause, insert
 from db import queries
 from db.ids import new_task_id
 from db.models import Task, TaskStatus
+from db.origin import ORIGIN
 from db.repositories.scope import OrganizationScope
 from db.repositories.tasks import TaskRepository
 from db.session import WriteSession
+
+_NO_TIMELINE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,7 @@ class ClaimedTask:
     attempt: int
     max_attempts: int
     failures: list[dict[str, Any]]
+    origin: dict[str, str] | None
     lease_expires_at: datetime
     created_at: datetime
     claimed_at: datetime
@@ -78,11 +83,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ProgressReport:
-    """How far an attempt is, in [0, 1]."""
+    """How far an attempt is, in [0, 1], and what it did so far (`Timeline.as_dict`)."""
 
     task_id: str
     attempt: int
     progress: float
+    timeline: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +121,8 @@ class TaskQueue:
     async def enqueue_many(self, scope: OrganizationScope, tasks: Sequence[NewTask]) -> list[Task]:
         """Queue tasks, in their order; at most some hundred at a time, as each one's event is
         appended at the commit."""
-        rows = [
-            {**asdict(task), "organization_id": scope.organization_id, "config": dict(task.config)}
-            for task in tasks
-        ]
+        common = {"organization_id": scope.organization_id, "origin": ORIGIN.get()}
+        rows = [{**asdict(task), **common, "config": dict(task.config)} for task in tasks]
         returned = await self._session.scalars(
             insert(Task).returning(Task, sort_by_parameter_order=True), rows
         )
@@ -173,15 +177,33 @@ class TaskQueue:
             ids=[report.task_id for report in reports],
             attempts=[report.attempt for report in reports],
             progress=[report.progress for report in reports],
+            timelines=[_json(report.timeline) for report in reports],
         )
 
-    async def settle_completed(self, task_id: str, attempt: int, output: Mapping[str, Any]) -> bool:
-        """Store the result. False: the attempt is not running any more; discard the result."""
+    async def settle_completed(
+        self,
+        task_id: str,
+        attempt: int,
+        output: Mapping[str, Any],
+        timeline: Mapping[str, Any] = _NO_TIMELINE,
+    ) -> bool:
+        """Store the result, and what the attempt did when (`Timeline.as_dict`). False: the attempt
+        is not running any more; discard the result."""
         return await self._changes(
-            queries.SETTLE_COMPLETED, id=task_id, attempt=attempt, output=_json(output)
+            queries.SETTLE_COMPLETED,
+            id=task_id,
+            attempt=attempt,
+            output=_json(output),
+            timeline=_json(timeline),
         )
 
-    async def settle_failed(self, task_id: str, attempt: int, failure: Failure) -> bool:
+    async def settle_failed(
+        self,
+        task_id: str,
+        attempt: int,
+        failure: Failure,
+        timeline: Mapping[str, Any] = _NO_TIMELINE,
+    ) -> bool:
         """Give the task up. False as in :meth:`settle_completed`."""
         return await self._changes(
             queries.SETTLE_FAILED,
@@ -189,10 +211,17 @@ class TaskQueue:
             attempt=attempt,
             code=failure.code,
             reason=failure.reason,
+            timeline=_json(timeline),
         )
 
     async def retry_later(
-        self, task_id: str, attempt: int, failure: Failure, *, delay: float
+        self,
+        task_id: str,
+        attempt: int,
+        failure: Failure,
+        timeline: Mapping[str, Any] = _NO_TIMELINE,
+        *,
+        delay: float,
     ) -> bool:
         """Keep the failure and run the task again after ``delay`` seconds. False as above."""
         return await self._changes(
@@ -201,12 +230,17 @@ class TaskQueue:
             attempt=attempt,
             code=failure.code,
             reason=failure.reason,
+            timeline=_json(timeline),
             delay=timedelta(seconds=delay),
         )
 
-    async def release(self, task_id: str, attempt: int) -> bool:
+    async def release(
+        self, task_id: str, attempt: int, timeline: Mapping[str, Any] = _NO_TIMELINE
+    ) -> bool:
         """Hand the task back, as a runner that shuts down does; not a failure. False as above."""
-        return await self._changes(queries.RELEASE, id=task_id, attempt=attempt)
+        return await self._changes(
+            queries.RELEASE, id=task_id, attempt=attempt, timeline=_json(timeline)
+        )
 
     async def cancel(self, scope: OrganizationScope, task_id: str) -> Cancellation | None:
         """Cancel a pending or running task at once, telling its runner. A finished one stays as it
@@ -235,4 +269,4 @@ class TaskQueue:
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    return orjson.dumps(value).decode()
+    return orjson.dumps(dict(value)).decode()

@@ -21,6 +21,11 @@ class OrganizationScope:
 
 
 @dataclass(frozen=True, slots=True)
+class PlatformScope:
+    """The right to see the rows of every organization: of those who run the platform."""
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
     """One page of a list; ``page`` counts from 1, ``total`` over all pages."""
 

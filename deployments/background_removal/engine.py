@@ -58,6 +58,11 @@ class BackgroundRemover:
         )
         self._clean_alpha = clean_alpha
 
+    @property
+    def name(self) -> str:
+        """Of the model."""
+        return self._onnx.stem
+
     def remove(self, image: Pixels) -> Iterator[Progress | Result]:
         """One ``Result`` with the picture as (H, W, 4): its colours, and the foreground as alpha.
 
@@ -80,7 +85,7 @@ class BackgroundRemover:
         yield Result(
             (cutout,),
             {
-                "model": self._onnx.stem,
+                "model": self.name,
                 "rembg": version("rembg"),
                 "onnxruntime": onnxruntime.__version__,
                 "seconds": round(time.perf_counter() - started, 3),

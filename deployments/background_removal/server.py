@@ -12,6 +12,7 @@ from ray import serve
 from configs.settings import ModelSettings, get_settings
 from deployments.contracts import Event, RemoveBackgroundRequest
 from deployments.model_thread import ModelThread
+from telemetry.reports import Holdings, Reporter
 
 if TYPE_CHECKING:
     from deployments.background_removal.engine import BackgroundRemover
@@ -42,6 +43,9 @@ class BackgroundRemoval:
             stall_seconds=stall_seconds or settings.queue.stall_seconds,
         )
         self._thread.preload()
+        self._present: list[str] = []
+        self._reporter = Reporter(self._holdings, self.check_health)
+        self._reporter.start()
 
     async def __call__(self, request: RemoveBackgroundRequest) -> AsyncIterator[Event]:
         """``Started``, ``Progress``, ``Result``: one RGBA picture of the same size.
@@ -51,9 +55,21 @@ class BackgroundRemoval:
             ModelUnavailable: the model is missing or cannot be opened.
         """
         work = self._thread.stream(lambda remover: remover.remove(request.image))
-        async with aclosing(work) as events:
-            async for event in events:
-                yield event
+        self._present.append(request.request_id)
+        try:
+            async with aclosing(work) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self._present.remove(request.request_id)
+
+    def _holdings(self) -> Holdings:
+        loaded = self._thread.model
+        return Holdings(tuple(self._present), models=(loaded.name,) if loaded else ())
+
+    def __del__(self) -> None:
+        """Serve calls this when the replica is to go."""
+        self._reporter.end()
 
     def check_health(self) -> None:
         """Unhealthy when a picture hangs."""

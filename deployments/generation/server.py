@@ -6,8 +6,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from deployments.generation.lora_cache import LoraCache
 from deployments.generation.models import LoadedModels
 from deployments.priority import yield_to_servers
 from deployments.registry import import_object
+from telemetry.reports import Holdings, Reporter
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +103,8 @@ class GenerationServer:
         self._slots = slots
         self._progress_seconds = progress_seconds
         self._models = LoadedModels(self._load, max_models)
+        # Ids of the requests that are here, and have not ended.
+        self._present: list[str] = []
         self._loras = LoraCache(adapter_bytes or settings.models.adapter_bytes)
         self._batcher: Batcher[Job] = Batcher()
         self._worker: asyncio.Task[None] | None = None
@@ -123,6 +127,15 @@ class GenerationServer:
             ModelUnavailable: the model cannot be loaded here.
             OutOfMemory, InferenceFailed: as the engine raises them.
         """
+        self._present.append(request.request_id)
+        try:
+            async with aclosing(self._answer(request)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self._present.remove(request.request_id)
+
+    async def _answer(self, request: GenerationRequest) -> AsyncGenerator[Event, None]:
         entry = self._entry(request.model)
         request = replace(request, model=entry.name)
         check(request, entry)
@@ -153,6 +166,15 @@ class GenerationServer:
             slots=self._slots,
             adapters=self._loras.digests,
             adapter_bytes=self._loras.nbytes,
+        )
+
+    def holdings(self) -> Holdings:
+        """What this replica reports of itself; called in any thread."""
+        return Holdings(
+            tasks=tuple(self._present),
+            models=self._models.names,
+            loading=self._models.loading,
+            loras=self._loras.digests,
         )
 
     async def models(self) -> list[str]:
@@ -270,8 +292,14 @@ class GenerationReplica(GenerationServer):
     with LoRAs go to the replica that has had the same ones (decision 10)."""
 
     async def __init__(self, **options: Any) -> None:  # type: ignore[misc]  # awaited by Serve
+        self._reporter = Reporter(self.holdings, self.check_health)
         super().__init__(**options)
+        self._reporter.start()
         await self.warmed()
+
+    def __del__(self) -> None:
+        """Serve calls this when the replica is to go."""
+        self._reporter.end()
 
     async def __call__(self, request: GenerationRequest) -> AsyncIterator[Event]:
         """As :meth:`GenerationServer.__call__`."""

@@ -13,6 +13,7 @@ from configs.settings import get_settings
 from deployments.contracts import Event, UpscaleRequest
 from deployments.model_thread import ModelThread
 from deployments.upscaling.models import resolve
+from telemetry.reports import Holdings, Reporter
 
 if TYPE_CHECKING:
     from deployments.upscaling.engine import Upscaler
@@ -40,6 +41,9 @@ class Upscaling:
             stall_seconds=stall_seconds or settings.queue.stall_seconds,
         )
         self._thread.preload()
+        self._present: list[str] = []
+        self._reporter = Reporter(self._holdings, self.check_health)
+        self._reporter.start()
 
     async def __call__(self, request: UpscaleRequest) -> AsyncIterator[Event]:
         """``Started``, ``Progress`` after each tile, ``Result``.
@@ -53,9 +57,21 @@ class Upscaling:
             upscaler = upscalers.get(request.model or self._default)
             return upscaler.upscale(request.image, request.scale)
 
-        async with aclosing(self._thread.stream(work)) as events:
-            async for event in events:
-                yield event
+        self._present.append(request.request_id)
+        try:
+            async with aclosing(self._thread.stream(work)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self._present.remove(request.request_id)
+
+    def _holdings(self) -> Holdings:
+        loaded = self._thread.model
+        return Holdings(tuple(self._present), models=loaded.names if loaded else ())
+
+    def __del__(self) -> None:
+        """Serve calls this when the replica is to go."""
+        self._reporter.end()
 
     def check_health(self) -> None:
         """Unhealthy when a tile hangs."""
@@ -77,6 +93,11 @@ class Upscalers:
         self._device = torch.device("cuda" if cuda else "cpu")
         self._loaded: dict[str, Upscaler] = {}
         self.get(first)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Models in memory."""
+        return tuple(self._loaded)
 
     def get(self, name: str) -> Upscaler:
         """The upscaler of a model.

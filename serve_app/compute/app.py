@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from configs.settings import Settings
 from serve_app.compute.loras.endpoints import router as loras
+from serve_app.compute.monitoring.endpoints import router as monitoring
 from serve_app.compute.storage.endpoints import router as storage
 from serve_app.compute.tasks.endpoints import router as tasks
 from serve_app.compute.training.endpoints import router as training
@@ -34,6 +35,8 @@ def create_compute_api(settings: Settings) -> FastAPI:
     api.include_router(loras)
     # /events, /tasks/{task_id}/events
     api.include_router(events)
+    # /monitoring
+    api.include_router(monitoring)
     # /storage
     api.include_router(storage)
     return put_together(api)

@@ -65,12 +65,19 @@ class Principal:
         role: of that person in the organization; None for an API key, and for a superuser who is
             no member.
         is_superuser: whether that person may do everything.
+        is_bootstrap: whether it is the platform's own key.
     """
 
     organization_id: UUID
     user_id: UUID | None = None
     role: Role | None = None
     is_superuser: bool = False
+    is_bootstrap: bool = False
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether the caller runs the platform, and so may look at all of it."""
+        return self.is_superuser or self.is_bootstrap
 
     @property
     def is_admin(self) -> bool:
@@ -172,7 +179,7 @@ async def _by_api_key(resources: Resources, key: str | None) -> Principal:
         raise Unauthorized
     bootstrap = resources.settings.api_key.get_secret_value()
     if secrets.compare_digest(key.encode(), bootstrap.encode()):
-        return Principal(resources.default_organization)
+        return Principal(resources.default_organization, is_bootstrap=True)
     async with resources.database.write() as session:
         found = await ApiKeyWriter(session).authenticate(hash_api_key(key))
     if found is None:

@@ -205,6 +205,13 @@ PERMISSIONS: Final[Mapping[str, Least]] = {
     "upload_lora": Least.EDITOR,
     "get_lora": Least.VIEWER,
     "delete_lora": Least.EDITOR,
+    # the monitoring,
+    "get_queues": Least.VIEWER,
+    "list_workers": Least.VIEWER,
+    "get_workers_health": Least.VIEWER,
+    "list_monitored_tasks": Least.VIEWER,
+    "get_monitored_task": Least.VIEWER,
+    "get_stats": Least.VIEWER,
     # and the storage.
     "upload_image": Least.EDITOR,
     "upload_dataset": Least.EDITOR,

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-LIBRARY = ("configs", "db", "deployments", "serve_app", "training")
+LIBRARY = ("configs", "db", "deployments", "serve_app", "telemetry", "training")
 EVERYWHERE = (*LIBRARY, "benchmarks", "tests")
 
 

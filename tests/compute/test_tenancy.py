@@ -22,6 +22,7 @@ OBJECTS = {
     f"GET {COMPUTE_BASE}/tasks/{{task_id}}",
     f"GET {COMPUTE_BASE}/tasks/generation/{{task_id}}",
     f"POST {COMPUTE_BASE}/tasks/{{task_id}}/cancel",
+    f"GET {COMPUTE_BASE}/monitoring/tasks/{{task_id}}",
     f"GET {COMPUTE_BASE}/storage/images/{{path}}",
     f"GET {COMPUTE_BASE}/loras/{{lora_id}}",
     f"DELETE {COMPUTE_BASE}/loras/{{lora_id}}",
@@ -40,8 +41,14 @@ ACCOUNT = {f"POST {COMPUTE_BASE}/events/token"}
 # How many of the objects below are in each. A training is a task.
 LISTS = {
     f"GET {COMPUTE_BASE}/tasks/": 2,
+    f"GET {COMPUTE_BASE}/monitoring/tasks": 2,
     f"GET {COMPUTE_BASE}/training/": 1,
     f"GET {COMPUTE_BASE}/loras/": 1,
+}
+# Of the platform as a whole; what is of a tenant in them: tests/compute/monitoring.
+SHARED = {
+    f"GET {COMPUTE_BASE}/monitoring/{one}"
+    for one in ("queues", "workers", "workers/health", "stats")
 }
 # What is made belongs to who asked.
 CREATIONS = {
@@ -91,8 +98,8 @@ def test_every_route_has_a_case(gateway: Gateway) -> None:
     found = operations(create_gateway(gateway.settings, gpu=False))
     # Those of the Backend are walked by tests/backend/test_permissions.py and test_tenancy.py.
     backend = {one for one in found - PUBLIC if one.partition(" ")[2].startswith(BACKEND_BASE)}
-    streams = STREAMS | LOG | ACCOUNT
-    assert found - backend == OBJECTS | LISTS.keys() | CREATIONS | SIGNED | PUBLIC | streams
+    others = STREAMS | LOG | ACCOUNT | SHARED
+    assert found - backend == OBJECTS | LISTS.keys() | CREATIONS | SIGNED | PUBLIC | others
 
 
 def test_no_route_is_hidden_from_the_walk(gateway: Gateway) -> None:
@@ -148,7 +155,7 @@ async def test_lists_hold_nothing_of_others(tenant: Tenant, other: Tenant, opera
 
 
 @pytest.mark.parametrize(
-    "operation", sorted(OBJECTS | LISTS.keys() | CREATIONS | STREAMS | LOG | ACCOUNT)
+    "operation", sorted(OBJECTS | LISTS.keys() | CREATIONS | STREAMS | LOG | ACCOUNT | SHARED)
 )
 async def test_nobody_comes_in_without_credentials(gateway: Gateway, operation: str) -> None:
     method, path = operation.split(" ")

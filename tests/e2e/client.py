@@ -1,4 +1,4 @@
-"""What a client of the Compute API does, in three functions."""
+"""What a client of the Compute API does, in a few functions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from PIL import Image
 
+Found = TypeVar("Found")
 ENDS = {"completed", "failed", "cancelled"}
 
 
@@ -57,3 +58,12 @@ def ended(
             assert task["status"] not in ENDS, task
         time.sleep(0.05)
     raise AssertionError(f"{task_id} has not ended after {timeout} s: {response.text}")
+
+
+def wait_until(look: Callable[[], Found], seconds: float = 30.0) -> Found:
+    """Look again and again until there is something; what it is."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.1)
+    return found

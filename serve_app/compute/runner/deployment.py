@@ -13,9 +13,11 @@ import ray
 from ray import serve
 
 from configs.settings import get_settings
+from serve_app.compute.runner.board import PERIOD_SECONDS, WorkerCopy
 from serve_app.compute.runner.capacity import QueueSpec, ReplicaWatch
 from serve_app.compute.runner.runner import Observer, Runner
 from serve_app.core.resources import open_resources
+from telemetry.reports import Holdings, Reporter
 
 logger = logging.getLogger(__name__)
 
@@ -40,15 +42,22 @@ class TaskRunner:
         self._stack = AsyncExitStack()
         gpu = ray.cluster_resources().get("GPU", 0) > 0
         resources = await self._stack.enter_async_context(open_resources(get_settings(), gpu=gpu))
-        application = serve.get_replica_context().app_name
+        context = serve.get_replica_context()
+        own = [name for name, spec in queues.items() if spec.deployment is None]
+        copy = WorkerCopy(resources.database, queues, context.deployment)
         self._runner = Runner(
             runner_id=f"runner_{uuid4().hex[:12]}",
             resources=resources,
             handles=handles,
-            watch=partial(ReplicaWatch, application, queues),
+            watch=partial(ReplicaWatch, context.app_name, queues),
             observers=observers,
+            chores=[(PERIOD_SECONDS, copy.copy)],
         )
         await self._runner.start()
+        self._reporter = Reporter(
+            lambda: Holdings(tasks=self._runner.working_on(own)), self._runner.check
+        )
+        self._reporter.start()
 
     def check_health(self) -> None:
         """Let Serve replace a runner whose loops have ended."""
@@ -61,4 +70,5 @@ class TaskRunner:
     async def __del__(self) -> None:
         """Serve awaits this when the replica is to go: finish or hand back, then disconnect."""
         await self._runner.drain()
+        self._reporter.end()
         await self._stack.aclose()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from db.repositories.queue import ClaimedTask, ProgressReport, TaskQueue
 from db.session import Database
+from db.timeline import Timeline
 
 logger = logging.getLogger(__name__)
 
@@ -18,9 +20,15 @@ class Held:
 
     task: ClaimedTask
     job: asyncio.Task[None]
+    timeline: Timeline
     progress: float = 0.0
-    # Progress that the database knows of.
-    reported: float = 0.0
+    # What the database knows of: progress, and how many phases.
+    reported: tuple[float, int] = (0.0, 0)
+
+    @property
+    def reached(self) -> tuple[float, int]:
+        """How far the attempt is."""
+        return self.progress, len(self.timeline.phases)
 
     @property
     def lease(self) -> tuple[str, int]:
@@ -58,6 +66,10 @@ class Leases:
         """The coroutines at work."""
         return [held.job for held in self._held.values()]
 
+    def held(self, queues: Collection[str]) -> tuple[str, ...]:
+        """Ids of the tasks of these queues."""
+        return tuple(held.task.id for held in self._held.values() if held.task.queue in queues)
+
     def report(self, task: ClaimedTask, progress: float) -> None:
         """Note how far an attempt is; :meth:`flush` writes it."""
         if held := self._held.get((task.id, task.attempt)):
@@ -86,11 +98,15 @@ class Leases:
 
     async def flush(self) -> None:
         """Write the progress that has changed, all in one statement."""
-        changed = [held for held in self._held.values() if held.progress > held.reported]
+        changed = [(held, held.reached) for held in self._held.values()]
+        changed = [(held, reached) for held, reached in changed if reached != held.reported]
         if not changed:
             return
-        reports = [ProgressReport(*held.lease, held.progress) for held in changed]
+        reports = [
+            ProgressReport(*held.lease, progress, held.timeline.as_dict())
+            for held, (progress, _) in changed
+        ]
         async with self._database.write() as session:
             await TaskQueue(session).report_progress(self._runner_id, reports)
-        for held, report in zip(changed, reports, strict=True):
-            held.reported = report.progress
+        for held, reached in changed:
+            held.reported = reached

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,6 +19,7 @@ from db.listen import CANCEL_CHANNEL, TASKS_CHANNEL, Notification
 from db.repositories.queue import ClaimedTask, TaskQueue
 from db.repositories.queue_monitor import QueueMonitor
 from db.session import Database, WriteSession
+from db.timeline import Timeline
 from serve_app.compute.runner.capacity import ReplicaWatch
 from serve_app.compute.runner.handlers import HANDLERS, Work, time_limit
 from serve_app.compute.runner.lease import Held, Leases
@@ -37,6 +38,9 @@ _SWEEP_SECONDS = 3600.0
 _BACKLOG_FRESH_SECONDS = 3.0
 # What a lost connection to Postgres looks like.
 _DATABASE_ERRORS = (SQLAlchemyError, DatabaseUnavailable, OSError)
+
+
+Chore: TypeAlias = tuple[float, Callable[[], Awaitable[None]]]
 
 
 class Observer(Protocol):
@@ -59,6 +63,7 @@ class Runner:
             runner itself.
         watch: knows how much each queue's replicas can take on.
         observers: are told of every task that has ended.
+        chores: what else is to be done again and again, by the seconds between.
     """
 
     def __init__(
@@ -67,7 +72,9 @@ class Runner:
         resources: Resources,
         handles: Mapping[str, Any],
         watch: Callable[[Callable[[str], None]], ReplicaWatch],
+        *,
         observers: Sequence[Observer] = (),
+        chores: Sequence[Chore] = (),
     ) -> None:
         self.runner_id = runner_id
         self._resources = resources
@@ -76,6 +83,7 @@ class Runner:
         self._wake = {queue: asyncio.Event() for queue in handles}
         self._watch = watch(self._wake_queue)
         self._observers = tuple(observers)
+        self._chores = tuple(chores)
         self._leases = Leases(resources.database, runner_id, self._settings.lease_seconds)
         self._draining = False
         self._loops: list[asyncio.Task[None]] = []
@@ -98,6 +106,7 @@ class Runner:
             self._every(_SWEEP_SECONDS, self._sweep),
             self._every(settings.reap_seconds, self._catch_up),
             self._every(settings.reap_seconds, self._close_trainings),
+            *(self._every(seconds, chore) for seconds, chore in self._chores),
             *(
                 asyncio.create_task(self._claim_forever(queue), name=f"claim {queue}")
                 for queue in self._handles
@@ -115,6 +124,10 @@ class Runner:
                 raise RuntimeError(f"the runner's loop {loop.get_name()!r} ended") from (
                     None if loop.cancelled() else loop.exception()
                 )
+
+    def working_on(self, queues: Collection[str]) -> tuple[str, ...]:
+        """Ids of the tasks of these queues that it works on."""
+        return self._leases.held(queues)
 
     def backlog(self) -> dict[str, int]:
         """Tasks by queue that run or could; empty when the last count is too old to act on."""
@@ -194,8 +207,9 @@ class Runner:
                 lease_seconds=self._settings.lease_seconds,
             )
         for task in claimed:
-            job = asyncio.create_task(self._attempt(task), name=task.id)
-            self._leases.add(Held(task, job))
+            timeline = Timeline(task.attempt, task.claimed_at)
+            job = asyncio.create_task(self._attempt(task, timeline), name=task.id)
+            self._leases.add(Held(task, job, timeline))
 
     async def _reap(self) -> None:
         async with self._resources.database.write() as session:
@@ -230,26 +244,25 @@ class Runner:
 
     # --- one attempt -----------------------------------------------------------------------------
 
-    async def _attempt(self, task: ClaimedTask) -> None:
+    async def _attempt(self, task: ClaimedTask, timeline: Timeline) -> None:
         work = Work(
             task=task,
             resources=self._resources,
             handle=self._handles[task.queue],
             report=lambda progress: self._leases.report(task, progress),
+            timeline=timeline,
         )
         try:
             try:
                 output = await self._run(work)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is the attempt's outcome
-                await self._settle(work, partial(self._fail, task=task, error=error))
+                await self._settle(work, partial(self._fail, work=work, error=error))
             else:
-                await self._settle(
-                    work, lambda queue: queue.settle_completed(task.id, task.attempt, output)
-                )
+                await self._settle(work, partial(_complete, work=work, output=output))
                 await self._tidy(work.discard_earlier())
         except asyncio.CancelledError:
             if self._draining:
-                await self._settle(work, lambda queue: queue.release(task.id, task.attempt))
+                await self._settle(work, partial(_release, work=work))
             await self._tidy(work.discard())
         finally:
             self._leases.drop(task)
@@ -263,22 +276,24 @@ class Runner:
         except TimeoutError:
             raise Stalled(f"The attempt took longer than {seconds:g} s") from None
 
-    async def _fail(self, queue: TaskQueue, *, task: ClaimedTask, error: Exception) -> bool:
+    async def _fail(self, queue: TaskQueue, *, work: Work, error: Exception) -> bool:
         """Fail the task, or queue it again, as the kind of failure allows."""
+        task, done = work.task, work.timeline.as_dict()
         failure, strategy = classify(error)
         if failure.code == "internal_error":
             logger.error("%s failed", task.id, exc_info=error)
         earlier = sum(1 for past in task.failures if past["code"] == failure.code)
         delay = strategy.after(earlier + 1)
         if delay is None or task.failed_attempts + 1 >= task.max_attempts:
-            return await queue.settle_failed(task.id, task.attempt, failure)
-        return await queue.retry_later(task.id, task.attempt, failure, delay=delay)
+            return await queue.settle_failed(task.id, task.attempt, failure, done)
+        return await queue.retry_later(task.id, task.attempt, failure, done, delay=delay)
 
     async def _settle(self, work: Work, write: Callable[[TaskQueue], Awaitable[bool]]) -> None:
         """Write an outcome, as often as it takes: a database that is away comes back.
 
         If the lease was lost meanwhile, the database refuses it, and what was stored is removed.
         """
+        work.timeline.end()
         tries = 0
         while True:
             try:
@@ -317,3 +332,12 @@ class Runner:
             await removal
         except SartiqError as error:
             logger.warning("objects were left in storage: %s", error)
+
+
+async def _complete(queue: TaskQueue, *, work: Work, output: Mapping[str, Any]) -> bool:
+    task = work.task
+    return await queue.settle_completed(task.id, task.attempt, output, work.timeline.as_dict())
+
+
+async def _release(queue: TaskQueue, *, work: Work) -> bool:
+    return await queue.release(work.task.id, work.task.attempt, work.timeline.as_dict())

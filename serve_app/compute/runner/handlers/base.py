@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from db.repositories.queue import ClaimedTask
-from deployments.contracts import Pixels, Progress, Result
+from db.timeline import Timeline
+from deployments.contracts import Pixels, Progress, Result, Started
 from serve_app.compute.runner.retry import Stalled
 from serve_app.core.adapters import adapter_folder
 from serve_app.core.images import OutputFormat, decode_pixels, encode_image
@@ -30,15 +31,18 @@ class Work:
         handle: of the deployment that serves the task's queue (a `DeploymentHandle`), or what else
             does its work, such as a trainer; None: the runner does it itself.
         report: takes progress, 0 to 1.
+        timeline: of the attempt; whoever does something that may take long enters its phase.
     """
 
     task: ClaimedTask
     resources: Resources
     handle: Any
     report: Callable[[float], None]
+    timeline: Timeline
 
     async def load(self, reference: Mapping[str, str]) -> Pixels:
         """The pixels of a picture in storage."""
+        self.timeline.enter("fetch")
         data = await self.resources.store.get(reference["path"])
         return await asyncio.to_thread(decode_pixels, data, self.resources.settings.media)
 
@@ -53,13 +57,17 @@ class Work:
         """
         assert self.handle is not None, "this queue has no deployment"
         stall = self.resources.settings.queue.stall_seconds
+        self.timeline.enter("batch")
         handle = self.handle.options(stream=True, multiplexed_model_id=adapters)
         stream = handle.remote(request)
         try:
             async for event in with_timeout(stream, stall):
                 if isinstance(event, Progress):
                     self.report(event.fraction)
+                elif isinstance(event, Started):
+                    self.timeline.enter("compute")
                 elif isinstance(event, Result):
+                    self.timeline.divide(_seconds(event))
                     return event
         finally:
             # Ends the work in the replica when we leave early, cancelled or timed out.
@@ -74,6 +82,7 @@ class Work:
         The name holds the attempt, so that an attempt whose lease was lost can neither replace nor
         remove what its successor stores.
         """
+        self.timeline.enter("store")
         data = await asyncio.to_thread(encode_image, pixels, output_format, recipe)
         name = f"{self.task.attempt}-{index}.{_SUFFIXES[output_format]}"
         stored = await self.resources.store.put(f"{self.folder}/{name}", data)
@@ -118,6 +127,12 @@ class Work:
     def loras_folder(self) -> str:
         """Where the weights that the task trains are stored."""
         return adapter_folder(self.task.organization_id, self.task.id)
+
+
+def _seconds(result: Result) -> Mapping[str, float]:
+    """How long the parts of the model's work took, where it says so."""
+    seconds = result.info.get("seconds")
+    return seconds if isinstance(seconds, dict) else {}
 
 
 class Handler(Protocol):

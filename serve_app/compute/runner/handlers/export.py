@@ -31,7 +31,9 @@ class ExportHandler:
         config = work.task.config
         with tempfile.TemporaryDirectory(prefix="sartiq-export-") as folder:
             path = Path(folder) / "export.zip"
+            work.timeline.enter("pack")
             rows = await self._write(work, path)
+            work.timeline.enter("store")
             stored = await work.resources.store.put(
                 f"{work.exports_folder}/{work.task.attempt}-{config['name']}",
                 path,

@@ -52,6 +52,7 @@ class TrainingHandler:
     async def run(self, work: Work) -> dict[str, Any]:
         """Train, store the weights; see `Handler.run`."""
         config = settings_of(work.task)
+        work.timeline.enter("fetch")
         request = TrainingRequest(
             request_id=work.task.id,
             model=work.task.config["model"],
@@ -107,8 +108,10 @@ async def _follow(work: Work, records: Records, request: TrainingRequest) -> Fin
         async for event in with_timeout(run, stall):
             match event:
                 case Preparing():
+                    work.timeline.enter(event.phase)
                     await records.note(phase=event.phase)
                 case Started():
+                    work.timeline.enter("train")
                     await records.note(
                         phase="train", step=event.step, facts=_facts(event, request.config)
                     )
@@ -141,6 +144,7 @@ def _facts(started: Started, config: TrainingConfig) -> dict[str, Any]:
 
 async def _deliver(work: Work, finished: Finished) -> dict[str, Any]:
     """Store the weights; the task's output, from which its adapter is made when it is settled."""
+    work.timeline.enter("store")
     digest = await asyncio.to_thread(lambda: hashlib.sha256(finished.weights).hexdigest())
     stored = await work.resources.store.put(
         f"{work.loras_folder}/{work.task.attempt}-{FILE_NAME}", finished.weights

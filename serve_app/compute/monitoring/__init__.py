@@ -1,0 +1,1 @@
+"""A view inside: queues, workers, tasks, figures."""

@@ -1,0 +1,1 @@
+"""What the processes of the platform tell about themselves: reports, metrics, logs, traces."""
