@@ -35,6 +35,7 @@ from db.models import Adapter, AdapterSource, EntityType, Task
 from db.repositories import NewTask, OrganizationScope, TaskQueue
 from db.repositories.adapters import AdapterWriter
 from db.repositories.organizations import OrganizationWriter
+from db.timeline import Timeline
 from deployments.generation.server import GenerationReplica
 from serve_app.compute.runner.lease import Held
 from serve_app.compute.runner.runner import Runner
@@ -108,7 +109,9 @@ class AffinityRunner(Runner):
             if task.affinity is not None:
                 self._last.pop(task.affinity, None)
                 self._last[task.affinity] = None
-            self._leases.add(Held(task, asyncio.create_task(self._attempt(task), name=task.id)))
+            timeline = Timeline(task.attempt, task.claimed_at)
+            job = asyncio.create_task(self._attempt(task, timeline), name=task.id)
+            self._leases.add(Held(task, job, timeline))
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ class BackgroundRemoval:
         clean_alpha: bool = True,
         stall_seconds: float | None = None,
     ) -> None:
+        self._present: list[str] = []
+        self._reporter = Reporter(self._holdings, self.check_health)
         settings = get_settings()
         self._thread = ModelThread(
             lambda: _load(settings.models, architecture, clean_alpha=clean_alpha),
@@ -43,8 +45,6 @@ class BackgroundRemoval:
             stall_seconds=stall_seconds or settings.queue.stall_seconds,
         )
         self._thread.preload()
-        self._present: list[str] = []
-        self._reporter = Reporter(self._holdings, self.check_health)
         self._reporter.start()
 
     async def __call__(self, request: RemoveBackgroundRequest) -> AsyncIterator[Event]:

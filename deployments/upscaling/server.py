@@ -33,6 +33,8 @@ class Upscaling:
     """
 
     def __init__(self, model: str | None = None, stall_seconds: float | None = None) -> None:
+        self._present: list[str] = []
+        self._reporter = Reporter(self._holdings, self.check_health)
         settings = get_settings()
         self._default = resolve(model or settings.models.upscaler).name
         self._thread = ModelThread(
@@ -41,8 +43,6 @@ class Upscaling:
             stall_seconds=stall_seconds or settings.queue.stall_seconds,
         )
         self._thread.preload()
-        self._present: list[str] = []
-        self._reporter = Reporter(self._holdings, self.check_health)
         self._reporter.start()
 
     async def __call__(self, request: UpscaleRequest) -> AsyncIterator[Event]:
