@@ -86,6 +86,20 @@ class EventSettings(Section):
     streams_per_organization: int = Field(250, ge=1)
 
 
+class WebhookSettings(Section):
+    """Deliveries of events to clients' own servers."""
+
+    # How often a delivery is tried, and how long it waits in between: these are nine in 25 hours.
+    tries: int = Field(9, ge=1)
+    first_delay_seconds: float = Field(10.0, gt=0)
+    delay_factor: float = Field(3.5, ge=1)
+    # That a receiver has to answer.
+    timeout_seconds: float = Field(15.0, gt=0)
+    # Under way at once, of one runner.
+    concurrency: int = Field(64, ge=1)
+    poll_seconds: float = Field(1.0, gt=0)
+
+
 class FetchSettings(Section):
     """Limits on fetching the URLs that clients name."""
 
@@ -237,6 +251,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     queue: QueueSettings = QueueSettings()
     events: EventSettings = EventSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     fetch: FetchSettings = FetchSettings()
     media: MediaSettings = MediaSettings()
     datasets: DatasetSettings = DatasetSettings()

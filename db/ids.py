@@ -54,3 +54,13 @@ def new_task_id() -> str:
 def new_workflow_id() -> str:
     """An id of a workflow."""
     return prefixed_id("wf")
+
+
+def new_webhook_id() -> str:
+    """An id of an endpoint that events are delivered to."""
+    return prefixed_id("hook")
+
+
+def new_delivery_id() -> str:
+    """An id of a delivery, which its receiver sees as ``webhook-id``."""
+    return prefixed_id("msg")

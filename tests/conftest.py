@@ -7,5 +7,4 @@ pytest_plugins = [
     "tests.fixtures.platform",
     "tests.fixtures.api",
     "tests.fixtures.studio",
-    "tests.fixtures.workflows",
 ]

@@ -42,6 +42,14 @@ from db.models.training import (
     TrainingValidation,
 )
 from db.models.user import Invitation, LoginFailure, LoginSession, Membership, Role, User
+from db.models.webhook import (
+    DeliveryStatus,
+    TaskWebhook,
+    Webhook,
+    WebhookCursor,
+    WebhookDelivery,
+    WebhookSecret,
+)
 from db.models.worker import Worker
 from db.models.workflow import (
     OnFailure,
@@ -64,6 +72,7 @@ __all__ = [
     "Brand",
     "CreditEntry",
     "CreditReason",
+    "DeliveryStatus",
     "EntityType",
     "Event",
     "EventCursor",
@@ -113,6 +122,7 @@ __all__ = [
     "Subscription",
     "Task",
     "TaskStatus",
+    "TaskWebhook",
     "Training",
     "TrainingCheckpoint",
     "TrainingInput",
@@ -121,6 +131,10 @@ __all__ = [
     "TrainingValidation",
     "User",
     "View",
+    "Webhook",
+    "WebhookCursor",
+    "WebhookDelivery",
+    "WebhookSecret",
     "Worker",
     "Workflow",
     "WorkflowStatus",

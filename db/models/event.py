@@ -44,6 +44,7 @@ class EventKind(StrEnum):
     WORKFLOW_STEP_COMPLETED = "workflow.step_completed"
     WORKFLOW_STEP_FAILED = "workflow.step_failed"
     WORKFLOW_STEP_CANCELLED = "workflow.step_cancelled"
+    WEBHOOK_DISABLED = "webhook.disabled"
 
 
 class Event(Base):

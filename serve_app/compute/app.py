@@ -10,7 +10,7 @@ from serve_app.compute.monitoring.endpoints import router as monitoring
 from serve_app.compute.storage.endpoints import router as storage
 from serve_app.compute.tasks.endpoints import router as tasks
 from serve_app.compute.training.endpoints import router as training
-from serve_app.compute.workflows.endpoints import router as workflows
+from serve_app.compute.webhooks.endpoints import router as webhooks
 from serve_app.core.api import create_api, put_together
 from serve_app.core.events.endpoints import router as events
 
@@ -32,14 +32,14 @@ def create_compute_api(settings: Settings) -> FastAPI:
     api.include_router(tasks)
     # /training
     api.include_router(training)
-    # /workflows
-    api.include_router(workflows)
     # /loras
     api.include_router(loras)
     # /events, /tasks/{task_id}/events
     api.include_router(events)
     # /monitoring
     api.include_router(monitoring)
+    # /webhooks
+    api.include_router(webhooks)
     # /storage
     api.include_router(storage)
     return put_together(api)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from io import BytesIO
@@ -33,8 +34,9 @@ _NETWORK_FAILURES = (
     ssl.SSLError,
     OSError,
 )
+_AGENT = (b"User-Agent", f"Sartiq/{version('sartiq')}".encode())
 _REQUEST_HEADERS = [
-    (b"User-Agent", f"Sartiq/{version('sartiq')}".encode()),
+    _AGENT,
     (b"Accept", b"image/*, */*;q=0.5"),
     # Pictures are compressed already; a server may compress again all the same.
     (b"Accept-Encoding", b"identity"),
@@ -59,6 +61,15 @@ class FetchTooLarge(FetchFailed):
 
     status_code = 413
     code = "fetch_too_large"
+
+
+@dataclass(frozen=True, slots=True)
+class PostAnswer:
+    """What a server answered to a POST; ``body``: how it begins."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
 
 
 class Fetcher:
@@ -113,6 +124,50 @@ class Fetcher:
                 await self._follow(target, file, limit)
         except TimeoutError as error:
             raise FetchFailed(f"{target.host} took longer than {seconds:g} seconds") from error
+
+    async def check(self, url: str) -> httpx.URL:
+        """The parsed URL, if a request may go there as far as can be told now.
+
+        Raises:
+            InvalidUrl, FetchFailed: it is malformed, has no address, or one that is not public.
+        """
+        target = check_url(url)
+        await self._backend.addresses(target.host, target.port or 443)
+        return target
+
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, seconds: float, keep: int
+    ) -> PostAnswer:
+        """Send a body; redirects are not followed, and no more than ``keep`` bytes are read.
+
+        Raises:
+            InvalidUrl, FetchFailed: as for :meth:`fetch`.
+        """
+        target = check_url(url)
+        own = [(b"Host", target.netloc), _AGENT, (b"Connection", b"close")]
+        given = [(name.encode(), value.encode()) for name, value in headers.items()]
+        length = (b"Content-Length", str(len(body)).encode())
+        pool = httpcore.AsyncConnectionPool(
+            ssl_context=self._ssl_context, network_backend=self._backend
+        )
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                pool,
+                pool.stream(
+                    "POST", _wire_url(target), headers=[*own, length, *given], content=body
+                ) as response,
+            ):
+                start = b""
+                async for chunk in response.aiter_stream():
+                    start += chunk[: keep - len(start)]
+                    if len(start) >= keep:
+                        break
+                return PostAnswer(response.status, _decoded(response.headers), start)
+        except TimeoutError as error:
+            raise FetchFailed(f"{target.host} took longer than {seconds:g} seconds") from error
+        except _NETWORK_FAILURES as error:
+            raise FetchFailed(f"{target.host} could not be reached") from error
 
     async def _follow(self, url: httpx.URL, file: BinaryIO, limit: int) -> None:
         for _ in range(self._settings.max_redirects + 1):
@@ -256,7 +311,7 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
             InvalidUrl: one of the host's addresses is not public.
         """
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in (await self._addresses(host, port))[:_MAX_ADDRESSES]:
+        for address in (await self.addresses(host, port))[:_MAX_ADDRESSES]:
             try:
                 return await self._inner.connect_tcp(address, port, *args, **kwargs)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -267,7 +322,13 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         """Wait."""
         await self._inner.sleep(seconds)
 
-    async def _addresses(self, host: str, port: int) -> list[str]:
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """All addresses of a host.
+
+        Raises:
+            InvalidUrl: one of them is not public.
+            FetchFailed: it has none.
+        """
         try:
             addresses = [parse(text) for text in await self._resolver(host, port)]
         except (OSError, UnicodeError, ValueError) as error:

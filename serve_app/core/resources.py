@@ -27,6 +27,7 @@ from serve_app.core.storage.base import ObjectStore
 from serve_app.core.storage.factory import open_store
 from serve_app.core.storage.signing import UrlSigner
 from serve_app.core.tokens import Tokens
+from serve_app.core.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Resources:
     store: ObjectStore
     signer: UrlSigner
     tokens: Tokens
+    vault: Vault
     mailer: Mailer
     fetcher: Fetcher
     changes: Changes
@@ -82,6 +84,7 @@ async def open_resources(
             store=store,
             signer=UrlSigner(settings.secret_key.get_secret_value()),
             tokens=Tokens(settings.secret_key.get_secret_value()),
+            vault=Vault(settings.secret_key.get_secret_value()),
             mailer=Mailer(settings.mail, show_text=settings.environment != "production"),
             fetcher=Fetcher(settings.fetch, resolver),
             changes=changes,

@@ -25,6 +25,7 @@ from serve_app.compute.runner.handlers import HANDLERS, Work, time_limit
 from serve_app.compute.runner.lease import Held, Leases
 from serve_app.compute.runner.retry import Stalled, classify
 from serve_app.compute.training.projection import close_trainings
+from serve_app.compute.webhooks.deliverer import Deliverer
 from serve_app.core.errors import SartiqError
 from serve_app.core.resources import Resources
 from serve_app.core.storage.base import StorageUnavailable
@@ -107,6 +108,7 @@ class Runner:
             self._every(settings.reap_seconds, self._catch_up),
             self._every(settings.reap_seconds, self._close_trainings),
             *(self._every(seconds, chore) for seconds, chore in self._chores),
+            asyncio.create_task(Deliverer(self._resources).run(), name="webhooks"),
             *(
                 asyncio.create_task(self._claim_forever(queue), name=f"claim {queue}")
                 for queue in self._handles

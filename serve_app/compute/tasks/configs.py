@@ -15,6 +15,14 @@ Priority = Annotated[
     int,
     Field(ge=-10, le=10, description="Order among your own tasks; higher runs first."),
 ]
+WebhookUrl = Annotated[
+    str | None,
+    Field(
+        max_length=8192,
+        description="Told when the task has ended, signed with your organization's secret "
+        "(`POST /webhooks/secret`).",
+    ),
+]
 
 
 class Config(BaseModel):
@@ -109,10 +117,11 @@ class GenerationCreate(GenerationConfig):
     )
 
     priority: Priority = 0
+    webhook_url: WebhookUrl = None
 
     def config(self) -> GenerationConfig:
         """The config without what belongs to the task."""
-        return GenerationConfig.model_validate(self.model_dump(exclude={"priority"}))
+        return GenerationConfig.model_validate(self.model_dump(exclude={"priority", "webhook_url"}))
 
 
 class ProcessingConfig(Config):
@@ -136,44 +145,6 @@ class RemoveBackgroundConfig(ProcessingConfig):
     output_format: Literal["png", "webp"] = "png"
 
 
-class CompositeConfig(ProcessingConfig):
-    """Put a cut-out before a colour or a picture; the result is as large as the cut-out."""
-
-    operation: Literal["composite"]
-    background_color: str | None = Field(
-        None, pattern=r"^#[0-9a-fA-F]{6}$", description="White, when nothing else is named."
-    )
-    background_url: str | None = Field(
-        None, max_length=8192, description="A picture instead, cropped to the same shape."
-    )
-    output_format: OutputFormat = "png"
-
-    @model_validator(mode="after")
-    def _has_one_background(self) -> Self:
-        if self.background_color is not None and self.background_url is not None:
-            raise ValueError("name either background_color or background_url")
-        return self
-
-
-class ConvertConfig(ProcessingConfig):
-    """Another file format, and another size if one is named."""
-
-    operation: Literal["convert"]
-    output_format: OutputFormat
-    width: int | None = Field(None, ge=1, le=8000, description="In pixels.")
-    height: int | None = Field(None, ge=1, le=8000, description="In pixels.")
-    fit: Literal["contain", "cover"] = Field(
-        "contain",
-        description="Where both sides are named: as large as fits in, or cropped to just that.",
-    )
-
-
-Processing = Annotated[
-    UpscaleConfig | RemoveBackgroundConfig | CompositeConfig | ConvertConfig,
-    Field(discriminator="operation"),
-]
-
-
 class GenerationTaskCreate(Config):
     """``POST /tasks/`` with type ``generation``."""
 
@@ -191,6 +162,7 @@ class GenerationTaskCreate(Config):
     type: Literal["generation"]
     config: GenerationConfig
     priority: Priority = 0
+    webhook_url: WebhookUrl = None
 
 
 class ProcessingTaskCreate(Config):
@@ -212,8 +184,9 @@ class ProcessingTaskCreate(Config):
     )
 
     type: Literal["processing"]
-    config: Processing
+    config: Annotated[UpscaleConfig | RemoveBackgroundConfig, Field(discriminator="operation")]
     priority: Priority = 0
+    webhook_url: WebhookUrl = None
 
 
 TaskCreate = Annotated[GenerationTaskCreate | ProcessingTaskCreate, Field(discriminator="type")]

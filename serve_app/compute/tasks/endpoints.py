@@ -16,6 +16,7 @@ from db.session import WriteSession
 from serve_app.compute.tasks.configs import GenerationCreate, GenerationTaskCreate, TaskCreate
 from serve_app.compute.tasks.schemas import GenerationRead, Status, TaskList, TaskRead, TaskType
 from serve_app.compute.tasks.service import Loc, Submission, read_generation, read_task
+from serve_app.compute.webhooks.service import Webhooks, check_url
 from serve_app.core.auth import Caller, Scope
 from serve_app.core.dependencies import OwnUrls, Reading, RequestResources, Sign, Signing, Writing
 from serve_app.core.errors import NotFound
@@ -61,15 +62,25 @@ class SubmissionDesk:
     once: Once
 
     async def take(
-        self, loc: Loc, settle: Callable[[Submission], Awaitable[NewTask]]
+        self,
+        loc: Loc,
+        settle: Callable[[Submission], Awaitable[NewTask]],
+        webhook_url: str | None = None,
     ) -> TaskRead | Response:
-        """Queue the task that ``settle`` makes of the request whose config stands at ``loc``."""
+        """Queue the task that ``settle`` makes of the request whose config stands at ``loc``, and
+        tell ``webhook_url`` of its end."""
         if answered := await self.once.earlier():
             return answered
+        receiver = None
+        if webhook_url is not None:
+            receiver = await check_url(self.resources, webhook_url, "body", "webhook_url")
         new = await settle(Submission(self.resources, self.intake, self.scope, loc))
         if twin := await self.once.begin(self.session):
             return twin
         task = await TaskQueue(self.session).enqueue(self.scope, new)
+        if webhook_url is not None and receiver is not None:
+            webhooks = Webhooks(self.resources, self.session, self.scope)
+            await webhooks.follow_task(task.id, webhook_url, receiver)
         answer = await read_task(task, self.sign)
         await self.once.keep(self.session, answer, status.HTTP_201_CREATED)
         return answer
@@ -104,7 +115,7 @@ async def create(body: TaskCreate, desk: Queueing) -> TaskRead | Response:
             return await submission.generation(body.config, body.priority)
         return await submission.processing(body.config, body.priority)
 
-    return await desk.take(("body", body.type, "config"), settle)
+    return await desk.take(("body", body.type, "config"), settle, body.webhook_url)
 
 
 @router.post(
@@ -117,7 +128,9 @@ async def create(body: TaskCreate, desk: Queueing) -> TaskRead | Response:
 async def create_generation(body: GenerationCreate, desk: Queueing) -> TaskRead | Response:
     """Queue a generation: images of a prompt, with the product of a picture."""
     return await desk.take(
-        ("body",), lambda submission: submission.generation(body.config(), body.priority)
+        ("body",),
+        lambda submission: submission.generation(body.config(), body.priority),
+        body.webhook_url,
     )
 
 

@@ -22,6 +22,7 @@ from serve_app.compute.training.schemas import (
     TrainingRead,
     TrainingValidationRead,
 )
+from serve_app.compute.webhooks.service import Webhooks, check_url
 from serve_app.core.auth import Caller, Scope
 from serve_app.core.dependencies import OwnUrls, Reading, RequestResources, Signing, Writing
 from serve_app.core.idempotency import Idempotency
@@ -69,15 +70,23 @@ async def create(
     session: Writing,
     sign: Signing,
     once: Idempotency,
+    resources: RequestResources,
 ) -> TrainingRead | Response:
     """Queue the training of a LoRA. Its dataset is checked first: every file that cannot be used is
     named in the answer, with its reason."""
     if answered := await once.earlier():
         return answered
+    url, receiver = body.webhook_url, ""
+    if url is not None:
+        receiver = await check_url(resources, url, "body", "webhook_url")
     order = await submission.order(body, caller.user_id)
 
     async def make() -> TrainingRead:
-        return await service.read_training(await order.queue(session, scope), [], sign)
+        state = await order.queue(session, scope)
+        if url is not None:
+            webhooks = Webhooks(resources, session, scope)
+            await webhooks.follow_task(state.training.task_id, url, receiver)
+        return await service.read_training(state, [], sign)
 
     return await once.create(session, make)
 

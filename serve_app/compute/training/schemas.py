@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serve_app.compute.tasks.configs import WebhookUrl
 from serve_app.compute.tasks.schemas import FailedAttempt
 from serve_app.core.adapters import AdapterName
 from serve_app.core.schemas import Input, ListOf
@@ -55,6 +56,7 @@ class TrainingCreate(Input):
     priority: int = Field(
         0, ge=-10, le=10, description="Order among your own tasks; higher runs first."
     )
+    webhook_url: WebhookUrl = None
 
 
 class TrainedOn(BaseModel):

@@ -56,9 +56,7 @@ class ExportHandler:
                     row = await asyncio.to_thread(_add, archive, pixels, entry, layout, config)
                     rows.append(row)
                 work.report(number / len(entries))
-            # Those of a workflow belong to no shooting.
-            about = {"shooting": config["shooting"]} if "shooting" in config else {}
-            manifest = {**about, "files": rows}
+            manifest = {"shooting": config["shooting"], "files": rows}
             archive.writestr("manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False))
             archive.writestr("manifest.csv", _as_csv(rows))
         return rows

@@ -1,0 +1,1 @@
+"""Webhooks: events sent to an organization's own servers, signed (standardwebhooks.com)."""

@@ -1,1 +1,0 @@
-"""Workflows: pipelines of steps, each carried out by tasks of the queue."""
