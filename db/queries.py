@@ -113,6 +113,41 @@ CANCEL = text("""
     SELECT id, pg_notify('sartiq_cancel', id) FROM cancelled
 """).bindparams(bindparam("organization_id", type_=UUID))
 
+# End those of some tasks that nobody else is busy with, and tell their runners.
+CANCEL_ALL = text("""
+    WITH open AS (
+        SELECT id FROM tasks WHERE id = ANY (:ids) AND status IN ('pending', 'running')
+        ORDER BY id FOR UPDATE SKIP LOCKED
+    ), cancelled AS (
+        UPDATE tasks SET
+            status = 'cancelled', lease_expires_at = NULL,
+            completed_at = clock_timestamp(), updated_at = clock_timestamp()
+        FROM open WHERE tasks.id = open.id
+        RETURNING tasks.id
+    )
+    SELECT id, pg_notify('sartiq_cancel', id) FROM cancelled
+""").bindparams(bindparam("ids", type_=ARRAY(TEXT)))
+
+# Put tasks off until somebody frees them. Their lanes find out when they look.
+HOLD = text("""
+    UPDATE tasks SET available_at = 'infinity'
+    WHERE id = ANY (:ids) AND status = 'pending'
+    RETURNING id
+""").bindparams(bindparam("ids", type_=ARRAY(TEXT)))
+
+# Let tasks run that were put off, and wake their lanes, in the order that everybody takes them in.
+FREE = text("""
+    WITH freed AS (
+        UPDATE tasks SET available_at = clock_timestamp()
+        WHERE id = ANY (:ids) AND status = 'pending' AND available_at = 'infinity'
+        RETURNING organization_id, queue, available_at
+    ), lane AS (
+        SELECT organization_id, queue, min(available_at) AS wake_at FROM freed
+        GROUP BY organization_id, queue ORDER BY organization_id, queue
+    )
+    SELECT wake_lane(queue, organization_id, wake_at) FROM lane
+""").bindparams(bindparam("ids", type_=ARRAY(TEXT)))
+
 # Take back tasks whose lease ran out; see db/migrations/sql/*/reap_expired_tasks.sql.
 REAP_EXPIRED = text("SELECT * FROM reap_expired_tasks(:limit)")
 
@@ -136,4 +171,34 @@ BACKLOG = text("""
 # When the next lane of a queue has something to run; NULL: nothing is queued.
 NEXT_WAKE = text("""
     SELECT min(wake_at) AS wake_at FROM lanes WHERE queue = :queue AND wake_at < 'infinity'
+""")
+
+# Write what was changed of locked steps.
+SAVE_STEPS = text("""
+    UPDATE workflow_steps SET
+        plan = changed.plan, status = changed.status, output = changed.output,
+        error = changed.error, error_code = changed.error_code,
+        fingerprint = changed.fingerprint, reused = changed.reused,
+        started_at = changed.started_at, completed_at = changed.completed_at
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS changed (
+        workflow_id text, position smallint, plan jsonb, status text, output jsonb,
+        error text, error_code text, fingerprint text, reused boolean,
+        started_at timestamptz, completed_at timestamptz
+    )
+    WHERE workflow_steps.workflow_id = changed.workflow_id
+      AND workflow_steps.position = changed.position
+""")
+
+# Write what was changed of locked workflows.
+SAVE_WORKFLOWS = text("""
+    UPDATE workflows SET
+        input = changed.input, status = changed.status,
+        error = changed.error, error_code = changed.error_code,
+        started_at = changed.started_at, completed_at = changed.completed_at,
+        updated_at = clock_timestamp()
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS changed (
+        id text, input jsonb, status text, error text, error_code text,
+        started_at timestamptz, completed_at timestamptz
+    )
+    WHERE workflows.id = changed.id
 """)

@@ -20,6 +20,8 @@ from serve_app.backend.generations.projection import GenerationProjection
 from serve_app.compute.runner.capacity import QueueSpec
 from serve_app.compute.runner.deployment import TaskRunner
 from serve_app.compute.training.projection import TrainingProjection
+from serve_app.compute.workflows.projection import WorkflowProjection
+from serve_app.core.orders import IMAGING
 from serve_app.core.training.orders import QUEUE as TRAINING
 from serve_app.gateway import Gateway
 from training.run import RayTrainer
@@ -33,9 +35,16 @@ MODELS: Mapping[str, Any] = {
 }
 
 # What is to be done when a task of some kind has ended; the runner knows nothing of it.
-OBSERVERS = (GenerationProjection(), ExportProjection(), TrainingProjection())
-# Of one runner.
-_EXPORTS_AT_ONCE = 2
+# Workflows come last: a step's result is what the others have made of its task.
+OBSERVERS = (
+    GenerationProjection(),
+    ExportProjection(),
+    TrainingProjection(),
+    WorkflowProjection(),
+)
+# By queue whose work needs no model, so that each runner does it itself, how much one does at once:
+# packing files, and changing pictures.
+_OF_RUNNERS: Mapping[str, int] = {"export": 2, IMAGING: 2}
 
 
 class Arguments(BaseModel):
@@ -62,8 +71,8 @@ def build(args: Arguments) -> Application:
     queues = {
         queue: QueueSpec(deployment.name, args.slots[queue]) for queue, deployment in MODELS.items()
     }
-    # Packing files needs no model: the runner does it.
-    handles["export"], queues["export"] = None, QueueSpec(None, _EXPORTS_AT_ONCE)
+    for queue, at_once in _OF_RUNNERS.items():
+        handles[queue], queues[queue] = None, QueueSpec(None, at_once)
     # A run has processes of its own, which the runner starts and follows.
     handles[TRAINING], queues[TRAINING] = (
         RayTrainer(get_catalog()),

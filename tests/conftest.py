@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.fixtures.platform",
     "tests.fixtures.api",
     "tests.fixtures.studio",
+    "tests.fixtures.workflows",
 ]

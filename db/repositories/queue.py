@@ -8,7 +8,7 @@ while that attempt runs, so a runner whose lease was lost changes nothing. The S
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, Self
@@ -121,12 +121,16 @@ class TaskQueue:
     async def enqueue_many(self, scope: OrganizationScope, tasks: Sequence[NewTask]) -> list[Task]:
         """Queue tasks, in their order; at most some hundred at a time, as each one's event is
         appended at the commit."""
-        common = {"organization_id": scope.organization_id, "origin": ORIGIN.get()}
-        rows = [{**asdict(task), **common, "config": dict(task.config)} for task in tasks]
         returned = await self._session.scalars(
-            insert(Task).returning(Task, sort_by_parameter_order=True), rows
+            insert(Task).returning(Task, sort_by_parameter_order=True),
+            [_row(scope, task) for task in tasks],
         )
         return list(returned)
+
+    async def enqueue_all(self, tasks: Sequence[tuple[OrganizationScope, NewTask]]) -> None:
+        """As :meth:`enqueue_many`, for several organizations at once and without their rows."""
+        if tasks:
+            await self._session.execute(insert(Task), [_row(*one) for one in tasks])
 
     async def claim(
         self,
@@ -255,6 +259,25 @@ class TaskQueue:
             await self._session.refresh(task)
         return Cancellation(task, changed)
 
+    async def cancel_all(self, task_ids: Collection[str]) -> None:
+        """Cancel those of the tasks that have not ended, telling their runners.
+
+        One that somebody else has locked is passed over, as it may be about to end: whoever waits
+        for it here could be waited for there. Ask again for those that are left.
+        """
+        if task_ids:
+            await self._rows(queries.CANCEL_ALL, ids=list(task_ids))
+
+    async def hold(self, task_ids: Collection[str]) -> None:
+        """Let those of the tasks that have not been started wait until they are freed."""
+        if task_ids:
+            await self._rows(queries.HOLD, ids=list(task_ids))
+
+    async def free(self, task_ids: Collection[str]) -> None:
+        """Let tasks run that were held."""
+        if task_ids:
+            await self._rows(queries.FREE, ids=list(task_ids))
+
     async def reap_expired(self, *, limit: int = 100) -> list[ReapedTask]:
         """Take back tasks whose runner stopped sending heartbeats. Any number of processes may."""
         rows = await self._rows(queries.REAP_EXPIRED, limit=limit)
@@ -266,6 +289,12 @@ class TaskQueue:
 
     async def _changes(self, statement: TextClause, **values: object) -> bool:
         return bool(await self._rows(statement, **values))
+
+
+def _row(scope: OrganizationScope, task: NewTask) -> dict[str, Any]:
+    fields = {name: getattr(task, name) for name in NewTask.__dataclass_fields__}
+    fields |= {"organization_id": scope.organization_id, "origin": ORIGIN.get()}
+    return {**fields, "config": dict(task.config)}
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -166,9 +166,7 @@ class TrainingWriter(TrainingRepository):
                 ``requested_by``.
         """
         await TaskQueue(self._session).enqueue(self._scope, task)
-        organization_id = self._scope.organization_id
-        self._session.add(Training(task_id=task.id, organization_id=organization_id, **values))
-        await self._session.flush()
+        await self.describe(task.id, **values)
         self._session.add_all(
             TrainingInput(task_id=task.id, media_id=media_id) for media_id in set(media_ids)
         )
@@ -176,6 +174,12 @@ class TrainingWriter(TrainingRepository):
         state = await self.get(task.id)
         assert state is not None
         return state
+
+    async def describe(self, task_id: str, **values: Any) -> None:
+        """Say what a task that is queued trains; ``values`` as for :meth:`queue`."""
+        organization_id = self._scope.organization_id
+        self._session.add(Training(task_id=task_id, organization_id=organization_id, **values))
+        await self._session.flush()
 
     async def deliver(self, training: Training, **adapter: Any) -> Adapter:
         """Make the adapter of a training that has completed, and give it to what it was trained

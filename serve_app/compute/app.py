@@ -11,6 +11,7 @@ from serve_app.compute.storage.endpoints import router as storage
 from serve_app.compute.tasks.endpoints import router as tasks
 from serve_app.compute.training.endpoints import router as training
 from serve_app.compute.webhooks.endpoints import router as webhooks
+from serve_app.compute.workflows.endpoints import router as workflows
 from serve_app.core.api import create_api, put_together
 from serve_app.core.events.endpoints import router as events
 
@@ -32,6 +33,8 @@ def create_compute_api(settings: Settings) -> FastAPI:
     api.include_router(tasks)
     # /training
     api.include_router(training)
+    # /workflows
+    api.include_router(workflows)
     # /loras
     api.include_router(loras)
     # /events, /tasks/{task_id}/events

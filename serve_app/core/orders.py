@@ -22,12 +22,16 @@ MAX_ATTEMPTS: Final = 8
 # Makes the error of a field: its name, and what is wrong with it.
 Refuse = Callable[[str, str], UnprocessableField]
 
+# What needs no model: the runner does it.
+IMAGING: Final = "imaging"
 # By operation on a picture, the queue of the deployment that does it.
 _QUEUES: Final = {
     "upscale": "upscaling",
     "remove-background": "background_removal",
     "replace-background": "background_removal",
     "evaluate": "background_removal",
+    "composite": IMAGING,
+    "convert": IMAGING,
 }
 
 

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Host, Mount, Route, Router
 from serve_app.gateway import BACKEND_BASE, COMPUTE_BASE, create_gateway
 from tests.factories.adapters import make_adapter
 from tests.factories.pictures import picture
+from tests.factories.workflows import make_workflow
 from tests.fixtures.api import Gateway, Tenant
 from tests.fixtures.trainers import begin
 from tests.fixtures.web import HOST
@@ -38,6 +39,15 @@ OBJECTS = {
     f"GET {COMPUTE_BASE}/training/{{training_id}}/metrics",
     f"GET {COMPUTE_BASE}/training/{{training_id}}/plot",
     f"POST {COMPUTE_BASE}/training/{{training_id}}/cancel",
+    f"GET {COMPUTE_BASE}/workflows/{{workflow_id}}",
+    f"POST {COMPUTE_BASE}/workflows/{{workflow_id}}/start",
+    f"POST {COMPUTE_BASE}/workflows/{{workflow_id}}/cancel",
+    f"POST {COMPUTE_BASE}/workflows/{{workflow_id}}/cleanup",
+}
+# And those that its owner may do in another state only.
+STEERING = {
+    f"POST {COMPUTE_BASE}/workflows/{{workflow_id}}/pause",
+    f"POST {COMPUTE_BASE}/workflows/{{workflow_id}}/resume",
 }
 # Streams of what happens to an object of a tenant.
 STREAMS = {f"GET {COMPUTE_BASE}/tasks/{{task_id}}/events"}
@@ -54,6 +64,7 @@ LISTS = {
     f"GET {COMPUTE_BASE}/monitoring/tasks": 2,
     f"GET {COMPUTE_BASE}/training/": 1,
     f"GET {COMPUTE_BASE}/loras/": 1,
+    f"GET {COMPUTE_BASE}/workflows/": 1,
 }
 # Of the platform as a whole; what is of a tenant in them: tests/compute/monitoring.
 SHARED = {
@@ -70,6 +81,7 @@ CREATIONS = {
     f"POST {COMPUTE_BASE}/storage/datasets",
     f"POST {COMPUTE_BASE}/training/",
     f"POST {COMPUTE_BASE}/loras/",
+    f"POST {COMPUTE_BASE}/workflows/",
 }
 # By the signature of the URL, which names one object: see tests/backend/uploads.
 SIGNED = {f"PUT {COMPUTE_BASE}/storage/uploads/{{path}}"}
@@ -111,7 +123,8 @@ def test_every_route_has_a_case(gateway: Gateway) -> None:
     # Those of the Backend are walked by tests/backend/test_permissions.py and test_tenancy.py.
     backend = {one for one in found - PUBLIC if one.partition(" ")[2].startswith(BACKEND_BASE)}
     others = STREAMS | LOG | ACCOUNT | SHARED
-    assert found - backend == OBJECTS | LISTS.keys() | CREATIONS | SIGNED | PUBLIC | others
+    own = OBJECTS | STEERING | LISTS.keys() | CREATIONS
+    assert found - backend == own | SIGNED | PUBLIC | others
 
 
 def test_no_route_is_hidden_from_the_walk(gateway: Gateway) -> None:
@@ -137,10 +150,11 @@ async def objects(tenant: Tenant) -> dict[str, str]:
         "{task_id}": task.json()["id"],
         "{training_id}": training["id"],
         "{path}": image.json()["path"],
+        "{workflow_id}": (await make_workflow(tenant.compute))["id"],
     }
 
 
-@pytest.mark.parametrize("operation", sorted(OBJECTS | STREAMS))
+@pytest.mark.parametrize("operation", sorted(OBJECTS | STEERING | STREAMS))
 async def test_objects_of_others_are_not_found(
     tenant: Tenant, other: Tenant, operation: str
 ) -> None:
@@ -153,15 +167,17 @@ async def test_objects_of_others_are_not_found(
     body = {"json": {}} if method == "PATCH" else {}
     theirs = await other.compute.request(method, url, **body)
     assert theirs.status_code == 404
-    unknown = {"Task not found", "Image not found", "Training not found", "LoRA not found"}
-    unknown |= {"Webhook not found", "Delivery not found"}
-    assert theirs.json()["detail"] in unknown
+    unknown = {"Task", "Image", "Training", "LoRA", "Workflow", "Webhook", "Delivery"}
+    assert theirs.json()["detail"].removesuffix(" not found") in unknown
+    if operation in STEERING:
+        return
     mine = await tenant.compute.request(method, url, **body)
     assert mine.status_code == (204 if method == "DELETE" else 200)
-    if operation.endswith("/cancel"):  # what the other tried had no effect
+    if template.endswith("/cancel"):  # what the other tried had no effect
         assert mine.json()["status"] == "cancelled"
-        # Two tasks were made, and one cancelled.
-        assert (await tenant.stored())["events"] == 3
+        # Two tasks and a workflow were made, and one of them cancelled; with a workflow its step.
+        events = 5 if "workflow" in template else 4
+        assert (await tenant.stored())["events"] == events
 
 
 @pytest.mark.parametrize("operation", sorted(LISTS))
@@ -173,7 +189,8 @@ async def test_lists_hold_nothing_of_others(tenant: Tenant, other: Tenant, opera
 
 
 @pytest.mark.parametrize(
-    "operation", sorted(OBJECTS | LISTS.keys() | CREATIONS | STREAMS | LOG | ACCOUNT | SHARED)
+    "operation",
+    sorted(OBJECTS | STEERING | LISTS.keys() | CREATIONS | STREAMS | LOG | ACCOUNT | SHARED),
 )
 async def test_nobody_comes_in_without_credentials(gateway: Gateway, operation: str) -> None:
     method, path = operation.split(" ")

@@ -145,6 +145,44 @@ class RemoveBackgroundConfig(ProcessingConfig):
     output_format: Literal["png", "webp"] = "png"
 
 
+class CompositeConfig(ProcessingConfig):
+    """Put a cut-out before a colour or a picture; the result is as large as the cut-out."""
+
+    operation: Literal["composite"]
+    background_color: str | None = Field(
+        None, pattern=r"^#[0-9a-fA-F]{6}$", description="White, when nothing else is named."
+    )
+    background_url: str | None = Field(
+        None, max_length=8192, description="A picture instead, cropped to the same shape."
+    )
+    output_format: OutputFormat = "png"
+
+    @model_validator(mode="after")
+    def _has_one_background(self) -> Self:
+        if self.background_color is not None and self.background_url is not None:
+            raise ValueError("name either background_color or background_url")
+        return self
+
+
+class ConvertConfig(ProcessingConfig):
+    """Another file format, and another size if one is named."""
+
+    operation: Literal["convert"]
+    output_format: OutputFormat
+    width: int | None = Field(None, ge=1, le=8000, description="In pixels.")
+    height: int | None = Field(None, ge=1, le=8000, description="In pixels.")
+    fit: Literal["contain", "cover"] = Field(
+        "contain",
+        description="Where both sides are named: as large as fits in, or cropped to just that.",
+    )
+
+
+Processing = Annotated[
+    UpscaleConfig | RemoveBackgroundConfig | CompositeConfig | ConvertConfig,
+    Field(discriminator="operation"),
+]
+
+
 class GenerationTaskCreate(Config):
     """``POST /tasks/`` with type ``generation``."""
 
@@ -184,7 +222,7 @@ class ProcessingTaskCreate(Config):
     )
 
     type: Literal["processing"]
-    config: Annotated[UpscaleConfig | RemoveBackgroundConfig, Field(discriminator="operation")]
+    config: Processing
     priority: Priority = 0
     webhook_url: WebhookUrl = None
 

@@ -11,6 +11,8 @@ from db.models import Task
 from db.repositories.queue import NewTask
 from db.repositories.scope import OrganizationScope
 from serve_app.compute.tasks.configs import (
+    CompositeConfig,
+    ConvertConfig,
     GenerationConfig,
     RemoveBackgroundConfig,
     UpscaleConfig,
@@ -23,7 +25,7 @@ from serve_app.core.errors import InvalidInput, UnprocessableField
 from serve_app.core.intake import Intake, StoredImage
 from serve_app.core.resources import Resources
 
-ProcessingConfig = UpscaleConfig | RemoveBackgroundConfig
+ProcessingConfig = UpscaleConfig | RemoveBackgroundConfig | CompositeConfig | ConvertConfig
 Loc = tuple[str | int, ...]
 
 
@@ -46,30 +48,47 @@ class Submission:
             UnprocessableField: a value is beyond the model's limits, a LoRA does not exist or is
                 not the model's, or the picture is unusable.
         """
+        has_image = config.input_image_url is not None
+        settled = await self.settle_generation(config, has_image=has_image)
+        image = None
+        if config.input_image_url is not None:
+            image = await self.picture(config.input_image_url, "input_image_url")
+        return orders.generation(settled, _reference(image), priority=priority)
+
+    async def settle_generation(
+        self, config: GenerationConfig, *, has_image: bool | None
+    ) -> dict[str, Any]:
+        """The config of a generation's task, without its picture; ``has_image`` is None while
+        nobody knows whether there will be one.
+
+        Raises:
+            UnprocessableField: as for :meth:`generation`.
+        """
         entry = orders.choose_model(self.resources, config.model, self._refuse)
         wanted = config.model_dump(exclude={"model", "input_image_url"})
         wanted["loras"] = await self._loras(entry, wanted["loras"])
         settled = orders.settle_generation(entry, wanted, self._refuse)
-        has_image = config.input_image_url is not None
-        orders.check_mode(entry, self._refuse, has_image=has_image)
-        image = None
-        if config.input_image_url is not None:
-            image = await self._picture(config.input_image_url, "input_image_url")
-        return orders.generation(settled, _reference(image), priority=priority)
+        if has_image is not None:
+            orders.check_mode(entry, self._refuse, has_image=has_image)
+        return settled
 
     async def processing(self, config: ProcessingConfig, priority: int) -> NewTask:
-        """The task of a processing operation, with its picture stored.
+        """The task of a processing operation, with its pictures stored.
 
         Raises:
-            UnprocessableField: the picture is unusable, or the result would be too large.
+            UnprocessableField: a picture is unusable, or the result would be too large.
         """
-        source = await self._picture(config.image_url, "image_url")
+        source = await self.picture(config.image_url, "image_url")
         if isinstance(config, UpscaleConfig):
             self._check_result_size(source, config.scale)
-        image = {"image": orders.ImageReference(source.path, source.info.sha256).as_dict()}
-        return orders.processing(
-            config.model_dump(exclude={"image_url"}) | image, priority=priority
-        )
+        settled = config.model_dump(exclude={"image_url", "background_url"})
+        settled["image"] = orders.ImageReference(source.path, source.info.sha256).as_dict()
+        if isinstance(config, CompositeConfig) and config.background_url is not None:
+            ground = await self.picture(config.background_url, "background_url")
+            settled["background_image"] = orders.ImageReference(
+                ground.path, ground.info.sha256
+            ).as_dict()
+        return orders.processing(settled, priority=priority)
 
     def _check_result_size(self, source: StoredImage, scale: int) -> None:
         limit = self.resources.settings.media.max_output_pixels
@@ -84,7 +103,12 @@ class Submission:
         async with self.resources.database.read() as session:
             return await pin(session, self.scope, entry, wanted, self._refuse)
 
-    async def _picture(self, url: str, field: str) -> StoredImage:
+    async def picture(self, url: str, field: str) -> StoredImage:
+        """The stored picture of a URL in a field.
+
+        Raises:
+            UnprocessableField: it cannot be fetched, or is none that can be worked with.
+        """
         try:
             return await self.intake.take_url(url)
         except InvalidInput as error:

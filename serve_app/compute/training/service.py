@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,7 @@ from serve_app.compute.training.schemas import (
 )
 from serve_app.core import orders
 from serve_app.core.dependencies import Sign
-from serve_app.core.errors import InvalidInput, UnprocessableField
+from serve_app.core.errors import InvalidInput, Loc, UnprocessableField
 from serve_app.core.resources import Resources
 from serve_app.core.training.orders import TrainingOrder, noun, settle
 from serve_app.core.training.reading import TrainedLora, TrainingMetrics, phase_of
@@ -34,6 +34,8 @@ class Submission:
 
     resources: Resources
     intake: DatasetIntake
+    # Where the request stands in its body.
+    loc: Loc = ("body",)
 
     async def order(self, body: TrainingCreate, user_id: UUID | None) -> TrainingOrder:
         """The training of a request, its dataset checked and stored.
@@ -42,22 +44,12 @@ class Submission:
             UnprocessableField: a value does not go with the model, or the dataset is unusable.
         """
         # What costs least is checked first.
-        entry = orders.choose_model(self.resources, body.base_model, _refuse_model)
-        entity_type = EntityType(body.config.entity_type)
-        trigger = body.config.trigger_word
-        prompt = f"{trigger}, {noun(entity_type)}" if trigger else noun(entity_type)
-
-        def settled(images: int) -> dict[str, Any]:
-            return settle(
-                entry, body.config, images=images, sample_prompts=[prompt], refuse=_refuse
-            )
-
-        settled(self.resources.settings.datasets.min_images)
+        settled = self.check(body)
         dataset = await self._dataset(body.dataset_url)
         return TrainingOrder(
-            entry=entry,
+            entry=orders.choose_model(self.resources, body.base_model, self._refuse_model),
             output_name=body.output_name,
-            entity_type=entity_type,
+            entity_type=EntityType(body.config.entity_type),
             learns_from={
                 "dataset": _reference(dataset),
                 "captioning": body.config.captioning,
@@ -67,20 +59,37 @@ class Submission:
             priority=body.priority,
         )
 
+    def check(self, body: TrainingCreate) -> Callable[[int], dict[str, Any]]:
+        """Everything but the dataset; what settles the run for a number of pictures.
+
+        Raises:
+            UnprocessableField: a value does not go with the model.
+        """
+        entry = orders.choose_model(self.resources, body.base_model, self._refuse_model)
+        entity_type = EntityType(body.config.entity_type)
+        trigger = body.config.trigger_word
+        prompt = f"{trigger}, {noun(entity_type)}" if trigger else noun(entity_type)
+
+        def settled(images: int) -> dict[str, Any]:
+            return settle(
+                entry, body.config, images=images, sample_prompts=[prompt], refuse=self._refuse
+            )
+
+        settled(self.resources.settings.datasets.min_images)
+        return settled
+
     async def _dataset(self, url: str) -> StoredDataset:
         try:
             return await self.intake.take_url(url)
         except InvalidInput as error:
-            raise error.at("body", "dataset_url") from error
+            raise error.at(*self.loc, "dataset_url") from error
 
+    def _refuse(self, field: str, reason: str) -> UnprocessableField:
+        return UnprocessableField(f"{field}: {reason}", (*self.loc, "config", field))
 
-def _refuse(field: str, reason: str) -> UnprocessableField:
-    return UnprocessableField(f"{field}: {reason}", ("body", "config", field))
-
-
-def _refuse_model(field: str, reason: str) -> UnprocessableField:
-    del field
-    return UnprocessableField(f"base_model: {reason}", ("body", "base_model"))
+    def _refuse_model(self, field: str, reason: str) -> UnprocessableField:
+        del field
+        return UnprocessableField(f"base_model: {reason}", (*self.loc, "base_model"))
 
 
 def _reference(dataset: StoredDataset) -> dict[str, Any]:

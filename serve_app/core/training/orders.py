@@ -54,9 +54,9 @@ class TrainingOrder:
     requested_by: UUID | None = None
     priority: int = 0
 
-    async def queue(self, session: WriteSession, scope: OrganizationScope) -> TrainingState:
-        """Its task, and the row that says what the task is about."""
-        task = NewTask(
+    def task(self) -> NewTask:
+        """The task that does it."""
+        return NewTask(
             id=prefixed_id("train"),
             type="training",
             queue=QUEUE,
@@ -71,14 +71,21 @@ class TrainingOrder:
             priority=self.priority,
             max_attempts=MAX_ATTEMPTS,
         )
+
+    def about(self) -> dict[str, Any]:
+        """What the row says that goes with the task."""
+        return {
+            "base_model": self.entry.name,
+            "output_name": self.output_name,
+            "entity_type": self.entity_type,
+            "trigger_word": self.settings["trigger_word"],
+            "requested_by": self.requested_by,
+        }
+
+    async def queue(self, session: WriteSession, scope: OrganizationScope) -> TrainingState:
+        """Its task, and the row that says what the task is about."""
         return await TrainingWriter(session, scope).queue(
-            task,
-            media_ids=self.media_ids,
-            base_model=self.entry.name,
-            output_name=self.output_name,
-            entity_type=self.entity_type,
-            trigger_word=self.settings["trigger_word"],
-            requested_by=self.requested_by,
+            self.task(), media_ids=self.media_ids, **self.about()
         )
 
 

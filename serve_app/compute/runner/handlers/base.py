@@ -40,11 +40,12 @@ class Work:
     report: Callable[[float], None]
     timeline: Timeline
 
-    async def load(self, reference: Mapping[str, str]) -> Pixels:
-        """The pixels of a picture in storage."""
+    async def load(self, reference: Mapping[str, str], *, keep_alpha: bool = False) -> Pixels:
+        """The pixels of a picture in storage; on white, unless their alpha is kept."""
         self.timeline.enter("fetch")
         data = await self.resources.store.get(reference["path"])
-        return await asyncio.to_thread(decode_pixels, data, self.resources.settings.media)
+        media = self.resources.settings.media
+        return await asyncio.to_thread(decode_pixels, data, media, keep_alpha=keep_alpha)
 
     async def infer(self, request: object, *, adapters: str = "") -> Result:
         """Send a request to a replica, one that has these adapters if there is one with room, and

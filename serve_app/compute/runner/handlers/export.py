@@ -56,7 +56,9 @@ class ExportHandler:
                     row = await asyncio.to_thread(_add, archive, pixels, entry, layout, config)
                     rows.append(row)
                 work.report(number / len(entries))
-            manifest = {"shooting": config["shooting"], "files": rows}
+            # Those of a workflow belong to no shooting.
+            about = {"shooting": config["shooting"]} if "shooting" in config else {}
+            manifest = {**about, "files": rows}
             archive.writestr("manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False))
             archive.writestr("manifest.csv", _as_csv(rows))
         return rows

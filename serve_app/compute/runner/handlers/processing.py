@@ -16,9 +16,22 @@ from deployments.contracts import (
     UpscaleRequest,
 )
 from serve_app.compute.runner.handlers.base import Work
+from serve_app.core.errors import InvalidInput
 
 # Standard deviation of a border, in levels of 8 bits, up to which it is of one colour.
 _PLAIN = 8.0
+
+
+class NothingTransparent(InvalidInput):
+    """A picture to be put before another one hides all of it."""
+
+    code = "nothing_transparent"
+
+    def __init__(
+        self, detail: str = "the picture has no transparency: remove its background first"
+    ) -> None:
+        super().__init__(detail)
+        self.args = (detail,)
 
 
 class ProcessingHandler:
@@ -32,6 +45,8 @@ class ProcessingHandler:
 async def _upscale(work: Work) -> dict[str, Any]:
     config = work.task.config
     pixels = await work.load(config["image"])
+    height, width = pixels.shape[:2]
+    _check_size(work, width * config["scale"], height * config["scale"])
     result = await work.infer(UpscaleRequest(work.task.id, pixels, config["scale"]))
     (image,) = result.images
     if fit := config.get("fit"):
@@ -70,11 +85,34 @@ async def _evaluate(work: Work) -> dict[str, Any]:
     return {"images": [], "scores": scores}
 
 
+async def _lay_before(work: Work) -> dict[str, Any]:
+    config = work.task.config
+    cut_out = await work.load(config["image"], keep_alpha=True)
+    if cut_out.shape[2] < 4:
+        raise NothingTransparent
+    ground = config.get("background_image")
+    picture = None if ground is None else await work.load(ground)
+    image = await asyncio.to_thread(_composite, cut_out, config["background_color"], picture)
+    return await _stored(work, image)
+
+
+async def _convert(work: Work) -> dict[str, Any]:
+    config = work.task.config
+    pixels = await work.load(config["image"], keep_alpha=True)
+    height, width = pixels.shape[:2]
+    size = _size(width, height, config["width"], config["height"])
+    _check_size(work, *size)
+    image = await asyncio.to_thread(_resized, pixels, size, covers=config["fit"] == "cover")
+    return await _stored(work, image)
+
+
 _OPERATIONS: Mapping[str, Callable[[Work], Awaitable[dict[str, Any]]]] = {
     "upscale": _upscale,
     "remove-background": _remove_background,
     "replace-background": _replace_background,
     "evaluate": _evaluate,
+    "composite": _lay_before,
+    "convert": _convert,
 }
 
 
@@ -84,14 +122,14 @@ async def _cut_out(work: Work, pixels: Pixels) -> tuple[Pixels, Result]:
     return image, result
 
 
-async def _stored(work: Work, image: Pixels, result: Result) -> dict[str, Any]:
+async def _stored(work: Work, image: Pixels, result: Result | None = None) -> dict[str, Any]:
     config = work.task.config
     recipe = {
         "operation": config["operation"],
         "scale": config.get("scale"),
         "task_id": work.task.id,
         "input_image_sha256": config["image"]["sha256"],
-        "made_with": result.info,
+        "made_with": {} if result is None else result.info,
     }
     return {"images": [await work.store(0, image, config["output_format"], recipe)]}
 
@@ -126,3 +164,25 @@ def _composite(cut_out: Pixels, color: str | None, picture: Pixels | None) -> Pi
     person = Image.fromarray(cut_out)
     ground.paste(person.convert("RGB"), mask=person.getchannel("A"))
     return np.asarray(ground)
+
+
+def _size(width: int, height: int, wide: int | None, high: int | None) -> tuple[int, int]:
+    """The size that is asked for, of a picture of ``width`` x ``height``: of one side alone the
+    other one follows."""
+    if wide is not None and high is not None:
+        return wide, high
+    factor = wide / width if wide is not None else high / height if high is not None else 1.0
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+def _check_size(work: Work, width: int, height: int) -> None:
+    limit = work.resources.settings.media.max_output_pixels
+    if width * height > limit:
+        raise InvalidInput(f"the result would have more than {limit:,} pixels")
+
+
+def _resized(pixels: Pixels, size: tuple[int, int], *, covers: bool) -> Pixels:
+    """A picture (H, W, 3 or 4) that fits into ``size``, or is cropped to just that."""
+    picture = Image.fromarray(pixels)
+    resize = ImageOps.fit if covers else ImageOps.contain
+    return np.asarray(resize(picture, size, Image.Resampling.LANCZOS))

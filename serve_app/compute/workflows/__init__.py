@@ -1,0 +1,1 @@
+"""Workflows: pipelines of steps, each carried out by tasks of the queue."""
