@@ -35,7 +35,9 @@ SET session_replication_role = replica;
 INSERT INTO organizations (id, name, slug)
     SELECT gen_random_uuid(), 'org ' || n, 'org-' || n FROM generate_series(1, {organizations}) n;
 INSERT INTO event_cursors SELECT id, 0 FROM organizations;
-INSERT INTO lanes SELECT 'generation', id, 0, now() FROM organizations;
+INSERT INTO lanes (queue, organization_id, vtime, wake_at, pending, pending_cost)
+    SELECT 'generation', id, 0, now(), {tasks} / {organizations}, {tasks} / {organizations}
+    FROM organizations;
 INSERT INTO tasks (id, organization_id, type, queue, priority, config)
     SELECT 'task_' || lpad(n::text, 26, '0'), owner.id, 'generation', 'generation', n % 3,
         '{{"prompt": "fashion model wearing the dress, studio lighting", "num_outputs": 4}}'

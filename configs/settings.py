@@ -205,6 +205,19 @@ class StudioSettings(Section):
     default_tier: str = "starter"
 
 
+class LimitSettings(Section):
+    """Limits of the Compute API beside those of the plans."""
+
+    # Whether requests are counted; tasks always are.
+    requests: bool = True
+    # Tier of the organization of `API_KEY`, whatever its subscription says. Unset: `internal`
+    # outside production, and in production that of its subscription, as everybody's.
+    platform_tier: str | None = None
+    # Tasks that may wait in one queue: of one organization, and of all together.
+    pending_per_organization: int = Field(5_000, gt=0)
+    pending: int = Field(200_000, gt=0)
+
+
 class RaySettings(Section):
     """Ports of one local platform. Two platforms on a machine differ in ``SARTIQ_HTTP_PORT`` alone:
     every other port is derived from it unless it is set."""
@@ -260,6 +273,7 @@ class Settings(BaseSettings):
     accounts: AccountSettings = AccountSettings()
     mail: MailSettings = MailSettings()
     studio: StudioSettings = StudioSettings()
+    limits: LimitSettings = LimitSettings()
     ray: RaySettings = RaySettings()
 
     @model_validator(mode="after")
@@ -296,6 +310,13 @@ class Settings(BaseSettings):
     def _secret(self, name: str) -> str:
         value: SecretStr = getattr(self, name)
         return value.get_secret_value()
+
+    @property
+    def platform_tier(self) -> str | None:
+        """Tier of the platform's own organization; None: as its subscription says."""
+        if self.limits.platform_tier is not None or self.environment == "production":
+            return self.limits.platform_tier
+        return "internal"
 
     @property
     def resolved_storage_url(self) -> str:

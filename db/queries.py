@@ -152,21 +152,35 @@ FREE = text("""
 REAP_EXPIRED = text("SELECT * FROM reap_expired_tasks(:limit)")
 
 # For each queue, tasks that could start now (counted up to a limit) and tasks that run; both from
-# partial indexes.
+# partial indexes. Of an organization with a limit no more could start than it leaves.
 BACKLOG = text("""
     SELECT name AS queue, runnable.count AS runnable, running.count AS running
     FROM unnest(:queues) AS name
     CROSS JOIN LATERAL (
         SELECT count(*) FROM (
-            SELECT FROM tasks
-            WHERE queue = name AND status = 'pending' AND available_at <= statement_timestamp()
+            SELECT FROM lanes lane
+            CROSS JOIN LATERAL (
+                SELECT plan.concurrent_tasks - (
+                    SELECT count(*) FROM tasks
+                    WHERE organization_id = lane.organization_id AND status = 'running'
+                ) AS room
+                FROM plans plan WHERE plan.tier = tier_of(lane.organization_id)
+                UNION ALL SELECT NULL LIMIT 1
+            ) AS own
+            CROSS JOIN LATERAL (
+                SELECT FROM tasks
+                WHERE queue = name AND organization_id = lane.organization_id
+                  AND status = 'pending' AND available_at <= statement_timestamp()
+                LIMIT greatest(least(own.room, :limit), 0)
+            ) AS waiting
+            WHERE lane.queue = name AND lane.wake_at <= statement_timestamp()
             LIMIT :limit
         ) AS waiting
     ) AS runnable
     CROSS JOIN LATERAL (
         SELECT count(*) FROM tasks WHERE queue = name AND status = 'running'
     ) AS running
-""").bindparams(bindparam("queues", type_=ARRAY(TEXT)))
+""").bindparams(bindparam("queues", type_=ARRAY(TEXT)), bindparam("limit", type_=INTEGER))
 
 # When the next lane of a queue has something to run; NULL: nothing is queued.
 NEXT_WAKE = text("""
@@ -202,3 +216,39 @@ SAVE_WORKFLOWS = text("""
     )
     WHERE workflows.id = changed.id
 """)
+
+# The plan of an organization, and permits of a rate limit; see db/migrations/sql/*/.
+TIER_OF = text("SELECT tier_of(:organization_id)").bindparams(
+    bindparam("organization_id", type_=UUID)
+)
+TAKE_PERMITS = text("""
+    SELECT granted, remaining, retry_in, full_in
+    FROM take_permits(:subject_id, :bucket, :requests, :seconds, :wanted)
+""").bindparams(bindparam("subject_id", type_=UUID), bindparam("seconds", type_=DOUBLE_PRECISION))
+FORGET_RATES = text("""
+    DELETE FROM rate_limits WHERE arrival < extract(epoch FROM clock_timestamp()) - :seconds
+""").bindparams(bindparam("seconds", type_=DOUBLE_PRECISION))
+
+# Count tasks that an organization asks for on this day; no row: they would be too many.
+COUNT_TASKS = text("""
+    INSERT INTO daily_tasks AS counted (organization_id, day, tasks)
+    SELECT :organization_id, (clock_timestamp() AT TIME ZONE 'UTC')::date, :tasks
+    WHERE :tasks <= coalesce(:at_most, :tasks)
+    ON CONFLICT (organization_id) DO UPDATE SET
+        day = greatest(counted.day, excluded.day),
+        tasks = excluded.tasks + CASE WHEN counted.day >= excluded.day THEN counted.tasks ELSE 0 END
+    WHERE excluded.tasks + CASE WHEN counted.day >= excluded.day THEN counted.tasks ELSE 0 END
+        <= coalesce(:at_most, 2147483647)
+    RETURNING tasks
+""").bindparams(
+    bindparam("organization_id", type_=UUID),
+    bindparam("tasks", type_=INTEGER),
+    bindparam("at_most", type_=INTEGER),
+)
+
+# How many tasks wait in queues: an organization's, and in all.
+PENDING = text("""
+    SELECT queue, sum(pending) AS everybody,
+        coalesce(sum(pending) FILTER (WHERE organization_id = :organization_id), 0) AS own
+    FROM lanes WHERE queue = ANY (:queues) GROUP BY queue
+""").bindparams(bindparam("organization_id", type_=UUID), bindparam("queues", type_=ARRAY(TEXT)))

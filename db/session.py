@@ -75,6 +75,7 @@ class Database:
         raw_url: str,
     ) -> None:
         self._writes, self._reads = writes, reads
+        self._single = _committing(writes)
         self._url = database_url.parse(raw_url)
         self._listeners: list[Listener] = []
 
@@ -125,6 +126,16 @@ class Database:
                 raise
             await session.settle(committed=True)
 
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[WriteSession]:
+        """For one statement that changes something and commits by itself: one round trip instead
+        of three."""
+        async with WriteSession(
+            self._single, expire_on_commit=False, **_joined(self._single)
+        ) as session:
+            yield session
+            await session.commit()
+
     async def ping(self) -> None:
         """Return when the server answers; raise its error when it does not."""
         async with self.read() as session:
@@ -165,6 +176,12 @@ def _joined(bind: AsyncEngine | AsyncConnection) -> dict[str, Any]:
     if isinstance(bind, AsyncEngine):
         return {}
     return {"join_transaction_mode": "create_savepoint"}
+
+
+def _committing(bind: AsyncEngine | AsyncConnection) -> AsyncEngine | AsyncConnection:
+    if isinstance(bind, AsyncEngine):
+        return bind.execution_options(isolation_level="AUTOCOMMIT")
+    return bind
 
 
 def make_engine(

@@ -16,6 +16,7 @@ from db.models.generation import (
 )
 from db.models.idempotency_key import IdempotencyKey
 from db.models.lane import Lane, QueueClock
+from db.models.limit import DailyTasks, PlanLimit, RateLimit
 from db.models.media import Media
 from db.models.organization import ApiKey, Organization
 from db.models.preset import (
@@ -72,6 +73,7 @@ __all__ = [
     "Brand",
     "CreditEntry",
     "CreditReason",
+    "DailyTasks",
     "DeliveryStatus",
     "EntityType",
     "Event",
@@ -97,6 +99,7 @@ __all__ = [
     "Membership",
     "OnFailure",
     "Organization",
+    "PlanLimit",
     "Prediction",
     "PredictionStatus",
     "Product",
@@ -104,6 +107,7 @@ __all__ = [
     "ProductImage",
     "ProductImageType",
     "QueueClock",
+    "RateLimit",
     "ResolutionPreset",
     "Role",
     "Shooting",

@@ -17,7 +17,8 @@ class Lane(Base):
     ``vtime`` is the virtual time at which its next task starts: the work it has been given,
     divided by its weight. The awake lane with the lowest one is served next, so an organization
     never waits behind another's backlog (Goyal, Vin, Cheng: Start-time Fair Queueing, 1996).
-    ``wake_at`` is when it may have a runnable task; ``infinity``: it has none.
+    ``wake_at`` is when it may have a runnable task; ``infinity``: it has none, or its organization
+    runs as many tasks as ``limited_to`` says.
     """
 
     __tablename__ = "lanes"
@@ -30,6 +31,11 @@ class Lane(Base):
             "wake_at",
             postgresql_where=text("wake_at < 'infinity'"),
         ),
+        Index(
+            "ix_lanes_limited",
+            "organization_id",
+            postgresql_where=text("limited_to IS NOT NULL"),
+        ),
         {"postgresql_with": {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.02"}},
     )
 
@@ -37,6 +43,11 @@ class Lane(Base):
     organization_id: Mapped[OrganizationKey] = mapped_column(primary_key=True)
     vtime: Mapped[float] = mapped_column(DOUBLE_PRECISION)
     wake_at: Mapped[datetime]
+    # Its pending tasks, and what they cost together; kept by triggers and by the claim.
+    pending: Mapped[int] = mapped_column(server_default=text("0"))
+    pending_cost: Mapped[float] = mapped_column(DOUBLE_PRECISION, server_default=text("0"))
+    # Tasks that the organization may run at once, and ran when the lane was put to sleep for it.
+    limited_to: Mapped[int | None]
 
 
 class QueueClock(Base):
@@ -48,3 +59,5 @@ class QueueClock(Base):
 
     queue: Mapped[str] = mapped_column(primary_key=True)
     vtime: Mapped[float] = mapped_column(DOUBLE_PRECISION)
+    # Units of work that its replicas hold at once, as a runner saw it last; None: none has looked.
+    capacity: Mapped[int | None]

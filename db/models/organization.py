@@ -22,6 +22,8 @@ class Organization(Base):
     slug: Mapped[str] = mapped_column(unique=True)
     # Share of a contended queue, relative to the others'.
     weight: Mapped[float] = mapped_column(REAL, server_default=text("1"))
+    # Plan whose limits it has; None: that of its subscription.
+    tier: Mapped[str | None]
     created_at: Mapped[CreatedAt]
 
 

@@ -71,6 +71,12 @@ class Task(Base):
         ),
         # Capacity and expired leases. The lease is not in it: heartbeats stay heap-only updates.
         Index("ix_tasks_running", "queue", postgresql_where=text("status = 'running'")),
+        # How many an organization runs at once.
+        Index(
+            "ix_tasks_running_organization",
+            "organization_id",
+            postgresql_where=text("status = 'running'"),
+        ),
         Index("ix_tasks_list", "organization_id", text("id DESC")),
         # What ended within a time, for figures.
         Index(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from db.models import ApiKey
 from db.repositories.scope import Page, fetch_page
@@ -14,11 +15,37 @@ from db.session import ReadSession, WriteSession
 _TOUCH_EVERY = timedelta(minutes=1)
 
 
+# Every request with a key asks this: built once, and columns only.
+_IN_FORCE = select(ApiKey.id, ApiKey.organization_id, ApiKey.last_used_at).where(
+    ApiKey.hash == bindparam("key_hash"), ApiKey.revoked_at.is_(None)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A key that is in force."""
+
+    id: UUID
+    organization_id: UUID
+    last_used_at: datetime | None
+
+    @property
+    def is_use_to_be_noted(self) -> bool:
+        """Whether the last use that was noted is some time ago: one a minute is enough."""
+        return self.last_used_at is None or datetime.now(UTC) - self.last_used_at > _TOUCH_EVERY
+
+
 class ApiKeyRepository:
-    """Keys as their organizations see them."""
+    """Keys as their organizations see them, and by their hash: the SHA-256 of the key in lower-case
+    hexadecimal."""
 
     def __init__(self, session: ReadSession) -> None:
         self._session = session
+
+    async def in_force(self, key_hash: str) -> KnownKey | None:
+        """The key with this hash, unless it was revoked."""
+        found = (await self._session.execute(_IN_FORCE, {"key_hash": key_hash})).one_or_none()
+        return None if found is None else KnownKey(*found)
 
     async def list(self, organization_id: UUID, *, page: int, size: int) -> Page[ApiKey]:
         """The keys of an organization, the newest first, revoked ones included."""
@@ -28,19 +55,10 @@ class ApiKeyRepository:
 
 
 class ApiKeyWriter(ApiKeyRepository):
-    """Keys by their hash: the SHA-256 of the key in lower-case hexadecimal."""
+    """Keys, and changes of them."""
 
     def __init__(self, session: WriteSession) -> None:
         super().__init__(session)
-
-    async def authenticate(self, key_hash: str) -> ApiKey | None:
-        """The key, if it is in force; its use is noted at most once a minute."""
-        key: ApiKey | None = await self._session.scalar(
-            select(ApiKey).where(ApiKey.hash == key_hash, ApiKey.revoked_at.is_(None))
-        )
-        if key is not None and _is_stale(key.last_used_at):
-            await self._touch(key.id)
-        return key
 
     async def add(self, organization_id: UUID, *, name: str, prefix: str, key_hash: str) -> ApiKey:
         """A new key of an organization. ``prefix``: its first characters, to be shown in lists."""
@@ -64,7 +82,8 @@ class ApiKeyWriter(ApiKeyRepository):
         )
         return changed.first() is not None
 
-    async def _touch(self, api_key_id: UUID) -> None:
+    async def touch(self, api_key_id: UUID) -> None:
+        """Note that a key was used now."""
         # Requests that come at once would wait for one another's row lock; one of them is enough.
         row = (
             select(ApiKey.id)
@@ -75,7 +94,3 @@ class ApiKeyWriter(ApiKeyRepository):
         await self._session.execute(
             update(ApiKey).where(ApiKey.id == row).values(last_used_at=func.now())
         )
-
-
-def _is_stale(last_used_at: datetime | None) -> bool:
-    return last_used_at is None or datetime.now(UTC) - last_used_at > _TOUCH_EVERY

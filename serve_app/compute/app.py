@@ -28,7 +28,7 @@ def create_compute_api(settings: Settings) -> FastAPI:
         "/storage/datasets": settings.datasets.max_bytes,
         "/loras/": settings.models.max_adapter_bytes,
     }
-    api = create_api("Sartiq Compute API", _DESCRIPTION, settings, larger_forms)
+    api = create_api("Sartiq Compute API", _DESCRIPTION, settings, larger_forms, rate_limited=True)
     # /tasks
     api.include_router(tasks)
     # /training

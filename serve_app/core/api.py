@@ -15,6 +15,7 @@ from serve_app.core.errors import install_error_handlers
 from serve_app.core.limits import BodyLimit
 from serve_app.core.openapi import install_document
 from serve_app.core.outages import install_outage_handlers
+from serve_app.core.rate_limits import RateLimitHeaders
 from serve_app.core.versions import install_version_handler
 
 # Around an upload's bytes: the multipart boundaries and headers.
@@ -26,6 +27,8 @@ def create_api(
     description: str,
     settings: Settings,
     larger_forms: Mapping[str, int] | None = None,
+    *,
+    rate_limited: bool = False,
 ) -> FastAPI:
     """An API with the platform's errors, limits and documents, and no routes yet.
 
@@ -36,12 +39,13 @@ def create_api(
         settings: of the process.
         larger_forms: by the end of a path, bytes of the files that it takes, where those are more
             than a picture may have.
+        rate_limited: whether its callers' requests are counted.
     """
     # Its documentation page loads nothing from elsewhere: it works without a network.
     api = FastAPIOffline(
         title=title, description=description, version=version("sartiq"), redoc_url=None
     )
-    install_document(api)
+    install_document(api, rate_limited=rate_limited)
     install_error_handlers(api)
     install_outage_handlers(api)
     install_version_handler(api)
@@ -49,7 +53,8 @@ def create_api(
     larger = {path: size + _MULTIPART_BYTES for path, size in (larger_forms or {}).items()}
     api.add_middleware(BodyLimit, max_form_bytes=limit, larger_forms=larger)
     api.add_middleware(Deadline, seconds=settings.http.request_seconds)
-    api.add_middleware(Deadline, seconds=settings.http.request_seconds)
+    if rate_limited:
+        api.add_middleware(RateLimitHeaders)
     return api
 
 

@@ -19,13 +19,14 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import WithJsonSchema
 
 from db.models import Role, User
-from db.repositories.api_keys import ApiKeyWriter
+from db.repositories.api_keys import ApiKeyRepository, ApiKeyWriter
 from db.repositories.organizations import OrganizationRepository
 from db.repositories.scope import OrganizationScope
 from db.repositories.users import Standing, UserRepository
 from serve_app.core.dependencies import resources_of
 from serve_app.core.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from serve_app.core.permissions import PERMISSIONS, RANKS, Least
+from serve_app.core.rate_limits import limit
 from serve_app.core.resources import Resources
 from serve_app.core.tokens import Claims, TokenKind, looks_like_token
 
@@ -180,10 +181,13 @@ async def _by_api_key(resources: Resources, key: str | None) -> Principal:
     bootstrap = resources.settings.api_key.get_secret_value()
     if secrets.compare_digest(key.encode(), bootstrap.encode()):
         return Principal(resources.default_organization, is_bootstrap=True)
-    async with resources.database.write() as session:
-        found = await ApiKeyWriter(session).authenticate(hash_api_key(key))
+    async with resources.database.read() as session:
+        found = await ApiKeyRepository(session).in_force(hash_api_key(key))
     if found is None:
         raise Unauthorized(Unauthorized.invalid_credentials)
+    if found.is_use_to_be_noted:
+        async with resources.database.statement() as session:
+            await ApiKeyWriter(session).touch(found.id)
     return Principal(found.organization_id)
 
 
@@ -250,7 +254,10 @@ async def _principal(
     request: Request, credentials: Credentials, named: NamedOrganization
 ) -> Principal:
     token = credentials.credentials if credentials else None
-    return await authenticate(resources_of(request), token, least=least_of(request), named=named)
+    resources = resources_of(request)
+    caller = await authenticate(resources, token, least=least_of(request), named=named)
+    await limit(request.scope, resources.limiter, caller.organization_id, caller.user_id)
+    return caller
 
 
 async def _optional_principal(

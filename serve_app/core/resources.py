@@ -13,6 +13,7 @@ from configs.presets import load_presets
 from configs.settings import Settings, SettingsError
 from db.migrate import is_current, upgrade
 from db.models import Role
+from db.repositories.limits import LimitWriter
 from db.repositories.organizations import OrganizationWriter
 from db.repositories.presets import sync_standard
 from db.repositories.users import UserWriter
@@ -23,6 +24,7 @@ from serve_app.core.events.feed import Feeds
 from serve_app.core.fetch import Fetcher
 from serve_app.core.mail import Mailer
 from serve_app.core.passwords import hash_password
+from serve_app.core.rate_limits import RateLimiter
 from serve_app.core.storage.base import ObjectStore
 from serve_app.core.storage.factory import open_store
 from serve_app.core.storage.signing import UrlSigner
@@ -50,6 +52,7 @@ class Resources:
     fetcher: Fetcher
     changes: Changes
     feeds: Feeds
+    limiter: RateLimiter
     default_organization: UUID
     gpu: bool
 
@@ -67,6 +70,7 @@ async def open_resources(
     Raises:
         SettingsError: no database is configured, or in production its schema is old.
     """
+    plans = load_plans(settings)
     store = open_store(settings)
     changes = Changes()
     database = Database.connect(settings)
@@ -76,10 +80,13 @@ async def open_resources(
             organization = await OrganizationWriter(session).ensure_default()
             await _ensure_superuser(settings, session, organization.id)
             await sync_standard(session, load_presets())
+            limits = LimitWriter(session)
+            await limits.sync(plans)
+            await limits.put_on(organization.id, settings.platform_tier)
         yield Resources(
             settings=settings,
             catalog=load_catalog(settings),
-            plans=load_plans(settings),
+            plans=plans,
             database=database,
             store=store,
             signer=UrlSigner(settings.secret_key.get_secret_value()),
@@ -89,6 +96,7 @@ async def open_resources(
             fetcher=Fetcher(settings.fetch, resolver),
             changes=changes,
             feeds=Feeds(database, changes, settings.events),
+            limiter=RateLimiter(database, plans, counts=settings.limits.requests),
             default_organization=organization.id,
             gpu=gpu,
         )

@@ -74,7 +74,19 @@ def test_errors_are_documented(name: str) -> None:
         for status, response in responses.items():
             if status >= "400" and status != "422":
                 schema = response["content"]["application/json"]["schema"]
-                assert schema == {"$ref": "#/components/schemas/ErrorRead"}, where
+                model = "RetryRead" if status == "429" else "ErrorRead"
+                assert schema == {"$ref": f"#/components/schemas/{model}"}, where
+
+
+def test_limits_are_documented() -> None:
+    headers = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"}
+    for where, operation in operations("compute"):
+        if not operation.get("security"):
+            continue
+        responses = operation["responses"]
+        assert {"Retry-After", "X-RateLimit-Retry-After"} <= responses["429"]["headers"].keys()
+        for status, response in responses.items():
+            assert status == "401" or headers <= response["headers"].keys(), (where, status)
 
 
 @pytest.mark.parametrize("name", APIS)

@@ -26,7 +26,7 @@ from serve_app.core.errors import (
 )
 
 # The modules of core that define errors are loaded, so that the walk below sees all classes.
-for module in ("fetch", "images", "storage"):
+for module in ("admission", "fetch", "images", "storage"):
     importlib.import_module(f"serve_app.core.{module}")
 
 

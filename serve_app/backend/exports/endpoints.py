@@ -10,8 +10,9 @@ from fastapi import Path, Query, Response, status
 from db.repositories.exports import ExportRepository
 from serve_app.backend.exports import service
 from serve_app.backend.exports.schemas import ExportCreate, ExportList, ExportRead
+from serve_app.core.admission import admit
 from serve_app.core.auth import Caller, Scope
-from serve_app.core.dependencies import Reading, Signing, Writing
+from serve_app.core.dependencies import Reading, RequestResources, Signing, Writing
 from serve_app.core.idempotency import Idempotency
 from serve_app.core.openapi import MEMBER, errors
 from serve_app.core.pagination import Listed
@@ -30,6 +31,7 @@ router = Router(tags=["exports"])
 )
 async def export(
     shooting_id: Annotated[UUID, Path(description="Id of a shooting.")],
+    resources: RequestResources,
     caller: Caller,
     scope: Scope,
     session: Writing,
@@ -41,6 +43,7 @@ async def export(
     `GET /exports/{export_id}` until it is completed."""
 
     async def make() -> ExportRead:
+        await admit(session, scope, resources, ["export"], counted=False)
         row = await service.begin(session, scope, shooting_id, body, caller.user_id)
         (answer,) = await service.read_many(session, scope, [row], sign)
         return answer

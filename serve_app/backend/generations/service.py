@@ -33,6 +33,7 @@ from serve_app.backend.generations.schemas import (
     GenerationStatus,
 )
 from serve_app.core import orders
+from serve_app.core.admission import admit
 from serve_app.core.credits import charge
 from serve_app.core.dependencies import Sign
 from serve_app.core.errors import Conflict, UnprocessableField
@@ -179,6 +180,7 @@ class Studio:
         await charge(self.session, self.scope, self.resources.plans, cost, generation.id)
         await generations.keep_inputs(generation, media_ids)
         task = recipe.generate(recipe.config)
+        await admit(self.session, self.scope, self.resources, [task.queue], counted=False)
         await generations.add_step(generation, StepKind.GENERATE, task)
         return generation
 

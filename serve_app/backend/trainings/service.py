@@ -25,11 +25,12 @@ from db.repositories.trainings import OPEN, TrainingRepository, TrainingState
 from db.session import WriteSession
 from serve_app.backend.trainings.schemas import TrainRequest
 from serve_app.core import orders
+from serve_app.core.admission import admit
 from serve_app.core.errors import Conflict, UnprocessableField
 from serve_app.core.phrases import describe_product, describe_shot_type, describe_subject
 from serve_app.core.resources import Resources
 from serve_app.core.rows import found
-from serve_app.core.training.orders import TrainingOrder, noun, settle
+from serve_app.core.training.orders import QUEUE, TrainingOrder, noun, settle
 from serve_app.core.training.words import adapter_name, trigger_word
 
 Trainee: TypeAlias = Subject | Product
@@ -153,6 +154,7 @@ class Trainings:
             media_ids=[one.media_id for one in lessons],
             requested_by=self.user_id,
         )
+        await admit(self.session, self.scope, self.resources, [QUEUE], counted=False)
         return await order.queue(self.session, self.scope)
 
     async def _check_idle(self, trainee: Trainee) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import DatabaseUnavailable, is_transient
 from db.listen import CANCEL_CHANNEL, TASKS_CHANNEL, Notification
+from db.repositories.limits import LimitWriter
 from db.repositories.queue import ClaimedTask, TaskQueue
 from db.repositories.queue_monitor import QueueMonitor
 from db.session import Database, WriteSession
@@ -236,6 +237,8 @@ class Runner:
             await sweep_uploads(self._resources.store)
         except StorageUnavailable as error:
             logger.warning("removing forgotten uploads: %s", error)
+        async with self._resources.database.statement() as session:
+            await LimitWriter(session).forget_unused(older_than_seconds=_SWEEP_SECONDS)
 
     async def _count_backlog(self) -> None:
         async with self._resources.database.read() as session:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Path, Query, Response, status
+from fastapi import Depends, Path, Query, Request, Response, status
 
 from db.models import Task, TaskStatus
 from db.repositories.queue import NewTask, TaskQueue
@@ -17,6 +17,7 @@ from serve_app.compute.tasks.configs import GenerationCreate, GenerationTaskCrea
 from serve_app.compute.tasks.schemas import GenerationRead, Status, TaskList, TaskRead, TaskType
 from serve_app.compute.tasks.service import Loc, Submission, read_generation, read_task
 from serve_app.compute.webhooks.service import Webhooks, check_url
+from serve_app.core.admission import admit
 from serve_app.core.auth import Caller, Scope
 from serve_app.core.dependencies import OwnUrls, Reading, RequestResources, Sign, Signing, Writing
 from serve_app.core.errors import NotFound
@@ -24,6 +25,7 @@ from serve_app.core.idempotency import Idempotency, Once
 from serve_app.core.intake import Intake
 from serve_app.core.openapi import errors
 from serve_app.core.pagination import PageNumber, PageSize
+from serve_app.core.rate_limits import limit
 from serve_app.core.resources import Resources
 from serve_app.core.routing import Router
 from serve_app.core.text import Storable
@@ -77,6 +79,7 @@ class SubmissionDesk:
         new = await settle(Submission(self.resources, self.intake, self.scope, loc))
         if twin := await self.once.begin(self.session):
             return twin
+        await admit(self.session, self.scope, self.resources, [new.queue])
         task = await TaskQueue(self.session).enqueue(self.scope, new)
         if webhook_url is not None and receiver is not None:
             webhooks = Webhooks(self.resources, self.session, self.scope)
@@ -107,8 +110,14 @@ Queueing = Annotated[SubmissionDesk, Depends(_desk, scope="function")]
     response_model=TaskRead,
     responses=errors(401, 409),
 )
-async def create(body: TaskCreate, desk: Queueing) -> TaskRead | Response:
+async def create(
+    body: TaskCreate, request: Request, resources: RequestResources, caller: Caller, desk: Queueing
+) -> TaskRead | Response:
     """Queue a task of any type."""
+    if isinstance(body, GenerationTaskCreate):
+        # It is one however it is asked for.
+        whose = (caller.organization_id, caller.user_id)
+        await limit(request.scope, resources.limiter, *whose, "create_generation")
 
     async def settle(submission: Submission) -> NewTask:
         if isinstance(body, GenerationTaskCreate):

@@ -23,6 +23,7 @@ from serve_app.compute.training.schemas import (
     TrainingValidationRead,
 )
 from serve_app.compute.webhooks.service import Webhooks, check_url
+from serve_app.core.admission import admit
 from serve_app.core.auth import Caller, Scope
 from serve_app.core.dependencies import OwnUrls, Reading, RequestResources, Signing, Writing
 from serve_app.core.idempotency import Idempotency
@@ -31,6 +32,7 @@ from serve_app.core.pagination import PageNumber, PageSize
 from serve_app.core.routing import Router
 from serve_app.core.rows import found
 from serve_app.core.text import Storable
+from serve_app.core.training.orders import QUEUE
 from serve_app.core.training.reading import Status
 
 router = Router(prefix="/training", tags=["training"])
@@ -82,6 +84,7 @@ async def create(
     order = await submission.order(body, caller.user_id)
 
     async def make() -> TrainingRead:
+        await admit(session, scope, resources, [QUEUE])
         state = await order.queue(session, scope)
         if url is not None:
             webhooks = Webhooks(resources, session, scope)

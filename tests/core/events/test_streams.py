@@ -193,7 +193,7 @@ async def test_a_revoked_key_ends_its_streams(served: Platform) -> None:
     platform = served
     async with platform.database.write() as session:
         keys = ApiKeyWriter(session)
-        row = await keys.authenticate(hash_api_key(platform.key))
+        row = await keys.in_force(hash_api_key(platform.key))
         assert row is not None
     async with platform.stream() as stream:
         async with platform.database.write() as session:

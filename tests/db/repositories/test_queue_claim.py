@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from db.listen import TASKS_CHANNEL, Notification
 from db.models import Task
 from db.repositories import OrganizationScope, TaskQueue
 from db.session import Database
@@ -163,18 +164,23 @@ async def test_capacity_counts_what_runs(database: Database, scope: Organization
     assert len(await claim(database, capacity=3, limit=5)) == 1
 
 
-async def test_a_task_that_is_locked_by_a_cancel_is_passed_over(own_database: Database) -> None:
-    scope = await make_scope(own_database)
+async def test_a_lane_that_is_locked_by_a_cancel_is_passed_over(own_database: Database) -> None:
+    scope, other = [await make_scope(own_database) for _ in range(2)]
     first, second = await make_tasks(own_database, scope, 2)
+    third = await make_task(own_database, other)
+    heard: asyncio.Queue[Notification] = asyncio.Queue()
+    await own_database.listen([TASKS_CHANNEL], heard.put_nowait, on_gap=lambda: None)
     async with own_database.write() as session:
         cancellation = await TaskQueue(session).cancel(scope, first)
         assert cancellation is not None
         assert cancellation.changed
-        assert [task.id for task in await claim(own_database)] == [second]
+        assert [task.id for task in await claim(own_database)] == [third]
         assert await claim(own_database) == []
-        await session.rollback()
-    # The cancel was given up: the lane was not put to sleep.
-    assert [task.id for task in await claim(own_database)] == [first]
+        assert heard.empty()
+    # It was not put to sleep, and runners are told to look again.
+    async with asyncio.timeout(5):
+        assert await heard.get() == Notification(TASKS_CHANNEL, QUEUE)
+    assert [task.id for task in await claim(own_database)] == [second]
 
 
 @settings(
