@@ -61,6 +61,8 @@ class QueueSettings(Section):
     reap_seconds: float = Field(2.0, gt=0)
     poll_seconds: float = Field(1.0, gt=0)
     progress_seconds: float = Field(0.25, gt=0)
+    # Of each image while it is made, for those who watch its task.
+    previews: int = Field(4, ge=0)
     # No event from a model for this long and the attempt is given up as hung.
     stall_seconds: float = Field(120.0, gt=0)
     # The longest that one attempt may take in all.

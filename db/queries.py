@@ -56,6 +56,11 @@ REPORT_PROGRESS = text("""
 # What the attempt did, beside what those before it did.
 _TIMELINE = "timeline = timeline || CAST(:timeline AS jsonb)"
 
+# Tell whoever listens now; see db.listen.SIGNALS_CHANNEL.
+SIGNAL = text("""
+    SELECT pg_notify('sartiq_signals', payload) FROM unnest(:payloads) AS payload
+""").bindparams(bindparam("payloads", type_=ARRAY(TEXT)))
+
 # Store the result of an attempt, if it still runs.
 SETTLE_COMPLETED = text(f"""
     UPDATE tasks SET

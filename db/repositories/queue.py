@@ -184,6 +184,11 @@ class TaskQueue:
             timelines=[_json(report.timeline) for report in reports],
         )
 
+    async def signal(self, payloads: Collection[str]) -> None:
+        """Tell whoever watches, at the commit; each is less than 8000 bytes of JSON."""
+        if payloads:
+            await self._rows(queries.SIGNAL, payloads=list(payloads))
+
     async def settle_completed(
         self,
         task_id: str,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from serve_app.cli import db, demo, doctor, models, pictures, seed, train
+from serve_app.cli import db, demo, doctor, models, pictures, seed, tail, train
 
 app = typer.Typer(
     name="sartiq",
@@ -46,4 +46,5 @@ app.command()(train.train)
 app.command()(models.models)
 app.command()(doctor.doctor)
 app.command()(seed.seed)
+app.command()(tail.tail)
 app.add_typer(db.app, name="db")

@@ -1,6 +1,14 @@
 """A client of the Compute API: what the command line, the demo and the benchmarks speak through."""
 
-from serve_app.client.answers import StoredDataset, StoredImage, Task, TrainedLora, Training
+from serve_app.client.answers import (
+    Event,
+    EventPage,
+    StoredDataset,
+    StoredImage,
+    Task,
+    TrainedLora,
+    Training,
+)
 from serve_app.client.compute import COMPUTE_BASE, ComputeClient, is_local, local_client, local_url
 from serve_app.client.errors import ClientError, TaskCancelled, TaskFailed
 
@@ -8,6 +16,8 @@ __all__ = [
     "COMPUTE_BASE",
     "ClientError",
     "ComputeClient",
+    "Event",
+    "EventPage",
     "StoredDataset",
     "StoredImage",
     "Task",

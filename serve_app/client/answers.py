@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from datetime import datetime
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -137,3 +138,21 @@ class Training(Answer):
     def lora(self) -> TrainedLora | None:
         """What a completed training made."""
         return self.output.lora if self.output else None
+
+
+class Event(Answer):
+    """A state change; or, without ``seq``, a signal of a running task, which is in no log."""
+
+    seq: int | None = None
+    kind: str
+    subject_id: str
+    data: dict[str, Any]
+    created_at: datetime | None = None
+
+
+class EventPage(Answer):
+    """A part of the event log."""
+
+    items: list[Event]
+    next_after: int
+    last_seq: int

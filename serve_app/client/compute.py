@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -14,8 +14,17 @@ import httpx
 from pydantic import ValidationError
 
 from configs.settings import Settings
-from serve_app.client.answers import Answer, StoredDataset, StoredImage, Task, Training
+from serve_app.client.answers import (
+    Answer,
+    Event,
+    EventPage,
+    StoredDataset,
+    StoredImage,
+    Task,
+    Training,
+)
 from serve_app.client.errors import ClientError, TaskCancelled, TaskFailed
+from serve_app.client.streams import Follower
 
 COMPUTE_BASE = "/compute/api/v1"
 
@@ -142,6 +151,40 @@ class ComputeClient:
     def cancel(self, task_id: str) -> Task:
         """Cancel a task, a training included; one that has ended stays as it is."""
         return _read(Task, self._request("POST", f"/tasks/{task_id}/cancel"))
+
+    def events(self, after: int = 0, **params: Any) -> EventPage:
+        """A part of the event log: what came after an event; ``next_after`` is for the next call.
+
+        Args:
+            after: ``seq`` of that event; 0: from the beginning.
+            params: others of ``GET /events``, such as ``kind``, ``limit`` or ``wait``.
+        """
+        params = {name: value for name, value in params.items() if value is not None}
+        return _read(EventPage, self._request("GET", "/events", params={"after": after, **params}))
+
+    def follow(
+        self,
+        *,
+        after: int | None = None,
+        kinds: Sequence[str] = (),
+        task_id: str | None = None,
+        on_break: Callable[[str], None] | None = None,
+    ) -> Iterator[Event]:
+        """What happens, as it happens; for ever, or until a task has ended.
+
+        Args:
+            after: ``seq`` of the event to begin after; None: from now on, or with the task.
+            kinds: of the events; empty: all.
+            task_id: only what happens to this task, with its progress and previews.
+            on_break: told why the connection broke; it is made again, and nothing is missed.
+
+        Raises:
+            ClientError: the platform refuses it for good.
+        """
+        path = "/events/stream" if task_id is None else f"/tasks/{task_id}/events"
+        params = {"after": after, "kind": list(kinds)}
+        given = {name: value for name, value in params.items() if value not in (None, [])}
+        return Follower(self._http, path, given, _refusal).events(on_break)
 
     def wait(
         self,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from db.repositories.queue import ClaimedTask, ProgressReport, TaskQueue
 from db.session import Database
 from db.timeline import Timeline
+from serve_app.core.signals import Signal
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +108,13 @@ class Leases:
             for held, (progress, _) in changed
         ]
         async with self._database.write() as session:
-            await TaskQueue(session).report_progress(self._runner_id, reports)
+            queue = TaskQueue(session)
+            await queue.report_progress(self._runner_id, reports)
+            await queue.signal([_signal(report) for report in reports])
         for held, reached in changed:
             held.reported = reached
+
+
+def _signal(report: ProgressReport) -> str:
+    data = {"progress": report.progress, "attempt": report.attempt}
+    return Signal(task_id=report.task_id, event="progress", data=data).model_dump_json()

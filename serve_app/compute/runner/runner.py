@@ -24,6 +24,7 @@ from db.timeline import Timeline
 from serve_app.compute.runner.capacity import ReplicaWatch
 from serve_app.compute.runner.handlers import HANDLERS, Work, time_limit
 from serve_app.compute.runner.lease import Held, Leases
+from serve_app.compute.runner.previews import Previews
 from serve_app.compute.runner.retry import Stalled, classify
 from serve_app.compute.training.projection import close_trainings
 from serve_app.compute.webhooks.deliverer import Deliverer
@@ -87,6 +88,7 @@ class Runner:
         self._observers = tuple(observers)
         self._chores = tuple(chores)
         self._leases = Leases(resources.database, runner_id, self._settings.lease_seconds)
+        self._previews = Previews(resources.database)
         self._draining = False
         self._loops: list[asyncio.Task[None]] = []
         self._backlog: dict[str, int] = {}
@@ -103,6 +105,7 @@ class Runner:
             asyncio.create_task(self._watch.run(lambda: self._tasks_wait), name="replicas"),
             self._every(settings.heartbeat_seconds, self._leases.heartbeat),
             self._every(settings.progress_seconds, self._leases.flush),
+            self._every(settings.progress_seconds, self._previews.flush),
             self._every(settings.reap_seconds, self._reap),
             self._every(_BACKLOG_SECONDS, self._count_backlog),
             self._every(_SWEEP_SECONDS, self._sweep),
@@ -255,6 +258,7 @@ class Runner:
             resources=self._resources,
             handle=self._handles[task.queue],
             report=lambda progress: self._leases.report(task, progress),
+            show=lambda index, pixels: self._previews.show(task.id, index, pixels),
             timeline=timeline,
         )
         try:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from db.repositories.queue import ClaimedTask
 from db.timeline import Timeline
-from deployments.contracts import Pixels, Progress, Result, Started
+from deployments.contracts import Pixels, Preview, Progress, Result, Started
 from serve_app.compute.runner.retry import Stalled
 from serve_app.core.adapters import adapter_folder
 from serve_app.core.images import OutputFormat, decode_pixels, encode_image
@@ -31,6 +31,7 @@ class Work:
         handle: of the deployment that serves the task's queue (a `DeploymentHandle`), or what else
             does its work, such as a trainer; None: the runner does it itself.
         report: takes progress, 0 to 1.
+        show: takes a preview of an image, by its index.
         timeline: of the attempt; whoever does something that may take long enters its phase.
     """
 
@@ -38,6 +39,7 @@ class Work:
     resources: Resources
     handle: Any
     report: Callable[[float], None]
+    show: Callable[[int, Pixels], None]
     timeline: Timeline
 
     async def load(self, reference: Mapping[str, str], *, keep_alpha: bool = False) -> Pixels:
@@ -65,6 +67,8 @@ class Work:
             async for event in with_timeout(stream, stall):
                 if isinstance(event, Progress):
                     self.report(event.fraction)
+                elif isinstance(event, Preview):
+                    self.show(event.index, event.image)
                 elif isinstance(event, Started):
                     self.timeline.enter("compute")
                 elif isinstance(event, Result):

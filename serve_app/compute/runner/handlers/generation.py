@@ -47,6 +47,7 @@ class GenerationHandler:
             image_guidance_scale=config["image_guidance_scale"],
             strength=config["strength"],
             image=await work.load(reference) if reference else None,
+            preview_every=_preview_every(config["steps"], work.resources.settings.queue.previews),
             loras=await self._adapters.references(
                 work.resources, work.task.organization_id, config["loras"]
             ),
@@ -66,6 +67,11 @@ class GenerationHandler:
             )
         )
         return {"images": list(images)}
+
+
+def _preview_every(steps: int, previews: int) -> int:
+    """Steps between previews, so that there are at most so many."""
+    return 0 if previews == 0 else -(-steps // (previews + 1))
 
 
 def _seeds(first: int, count: int) -> tuple[int, ...]:
