@@ -29,6 +29,7 @@ BENCHMARKS = (
     "throughput",
     "loras",
     "training",
+    "subject",
     "reads",
     "studio",
     "memory",

@@ -32,17 +32,20 @@ class Adapter:
         model: gets the layers.
         rank, alpha: the update is scaled by ``alpha / rank``.
         text: adapt the text encoders as well.
+        whole: adapt the denoiser's whole blocks, and not their attention alone.
         seed: of the down-projections.
 
     Raises:
         InvalidTraining: the model has no layers of the names that its family adapts.
     """
 
-    def __init__(self, model: Trainable, *, rank: int, alpha: float, text: bool, seed: int) -> None:
+    def __init__(
+        self, model: Trainable, *, rank: int, alpha: float, text: bool, whole: bool, seed: int
+    ) -> None:
         self._scale = alpha / rank
         self._dtype = model.dtype
         self.parameters: dict[str, nn.Parameter] = {}
-        for component, (module, targets) in model.adapted(text=text).items():
+        for component, (module, targets) in model.adapted(text=text, whole=whole).items():
             config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(targets))
             inject: Callable[..., None] = module.add_adapter  # type: ignore[assignment]
             try:

@@ -44,10 +44,15 @@ class TrainingConfig:
         seed: of everything that is drawn.
         trigger_word: stands in every caption, and makes the trained thing appear in a prompt.
         snr_gamma: of min-SNR weighting (Hang et al., 2023); None: every timestep counts alike.
+        caption_dropout: share of the rows that are learnt from without a caption, in [0, 1), so
+            that the guidance's branch without a prompt learns as well (Ho and Salimans, 2022).
         prior_weight: of the loss on pictures that the untrained model makes of ``prior_prompt``
             (DreamBooth, Ruiz et al., 2022); 0: no prior preservation.
         prior_images: how many of them.
         train_text_encoder: adapters on the text encoders as well.
+        train_whole_blocks: adapters on feed-forward layers and convolutions of the denoiser as well
+            (known as LoCon), and not on its attention alone. Small models, whose attention is few
+            of their weights, learn a person only so.
         cache_latents: encode pictures and captions once, ahead of the steps.
         validation_split: share of the examples that is held out, in [0, 1).
         sample_prompts: pictures to make every ``sample_every`` steps, each from a fixed seed.
@@ -67,10 +72,12 @@ class TrainingConfig:
     seed: int = 0
     trigger_word: str | None = None
     snr_gamma: float | None = 5.0
+    caption_dropout: float = 0.0
     prior_weight: float = 0.0
     prior_prompt: str = ""
     prior_images: int = 0
     train_text_encoder: bool = False
+    train_whole_blocks: bool = False
     cache_latents: bool = True
     validation_split: float = 0.0
     sample_prompts: tuple[str, ...] = ()

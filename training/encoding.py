@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -53,8 +53,8 @@ class Encoder:
         if self._cache_prompts:
             self._prompt(self.pictures[index].caption)
 
-    def rows(self, indices: Sequence[int]) -> Encoded:
-        """The rows of some pictures of one size."""
+    def rows(self, indices: Sequence[int], silent: Collection[int] = ()) -> Encoded:
+        """The rows of some pictures of one size; those at the places ``silent`` have no caption."""
         pictures = [self.pictures[index] for index in indices]
         if self._cache_latents:
             each = [self._distribution(index) for index in indices]
@@ -63,7 +63,10 @@ class Encoder:
             )
         else:
             latents = self._model.encode_pictures([picture.pixels for picture in pictures])
-        return Encoded(latents, self._prompt_rows([picture.caption for picture in pictures]))
+        captions = [
+            "" if place in silent else picture.caption for place, picture in enumerate(pictures)
+        ]
+        return Encoded(latents, self._prompt_rows(captions))
 
     def _prompt_rows(self, captions: list[str]) -> Prompts:
         if not self._cache_prompts:

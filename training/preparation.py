@@ -69,6 +69,8 @@ def check(config: TrainingConfig) -> None:
         raise InvalidTraining("learning_rate and alpha must be above 0")
     if not 0 <= config.validation_split < 1:
         raise InvalidTraining("validation_split must be in [0, 1)")
+    if not 0 <= config.caption_dropout < 1:
+        raise InvalidTraining("caption_dropout must be in [0, 1)")
     if config.prior_weight and (config.prior_images < 1 or not config.prior_prompt):
         raise InvalidTraining("prior preservation needs prior_prompt and prior_images")
 
@@ -111,6 +113,7 @@ def prepare(
         rank=config.rank,
         alpha=config.alpha,
         text=config.train_text_encoder,
+        whole=config.train_whole_blocks,
         seed=config.seed,
     )
     return Prepared(model, encoder, train, held_out, prior, adapter)

@@ -56,6 +56,7 @@ def metadata(
         "rank": config.rank,
         "alpha": config.alpha,
         "text_encoder": config.train_text_encoder,
+        "whole_blocks": config.train_whole_blocks,
         "dataset_hash": dataset.digest(request.examples),
         "images": len(request.examples),
         "seed": config.seed,

@@ -82,7 +82,8 @@ class Stepper:
         """The loss of all rows, and of as many pictures of the prior."""
         indices = [row.index for row in rows]
         frames = [self._frame(index) for index in indices]
-        loss = self._loss(rows, frames, self._prepared.encoder.rows(indices)).sum()
+        silent = [place for place, row in enumerate(rows) if self._is_silent(row)]
+        loss = self._loss(rows, frames, self._prepared.encoder.rows(indices, silent)).sum()
         if (prior := self._prepared.prior) is None:
             return loss
         kept = [self._prior_row(row) for row in rows]
@@ -90,6 +91,13 @@ class Stepper:
         return loss + self._config.prior_weight * (
             self._loss(kept, [prior.frame] * len(kept), encoded).sum()
         )
+
+    def _is_silent(self, row: Row) -> bool:
+        """Whether the row is learnt from without its caption."""
+        share = self._config.caption_dropout
+        if share == 0:
+            return False
+        return bool(torch.rand((), generator=generator("caption", *row.key)) < share)
 
     def _prior_row(self, beside: Row) -> Row:
         key = ("prior", *beside.key)

@@ -84,6 +84,7 @@ def test_a_run_that_resumes_ends_with_the_same_bits(family, run, make_request, l
     options = {
         "steps": 6,
         "train_text_encoder": True,
+        "caption_dropout": 0.3,
         "prior_weight": 0.5,
         "prior_prompt": "a person",
         "prior_images": 2,
@@ -152,6 +153,18 @@ def test_an_untrained_adapter_changes_nothing(run, make_request, of):
     assert a.steps[0].loss == b.steps[0].loss
 
 
+def test_a_dropped_caption_is_an_empty_one(run, make_request, example, losses):
+    sizes = [(32, 48), (32, 48)]
+    told, untold = (
+        tuple(example(f"{i}.png", size, i, caption) for i, size in enumerate(sizes))
+        for caption in ("a dress", "")
+    )
+    steps = {"steps": 3, "trigger_word": None}
+    all_dropped = run(make_request(examples=told, caption_dropout=0.999_999, **steps))
+    assert losses(all_dropped) == losses(run(make_request(examples=untold, **steps)))
+    assert losses(all_dropped) != losses(run(make_request(examples=told, **steps)))
+
+
 def test_prior_pictures_are_those_of_the_base_model_and_count(run, make_request, losses):
     prior = {"prior_prompt": "a person", "prior_images": 3}
     without = losses(run(make_request(steps=2)))
@@ -187,6 +200,7 @@ def test_out_of_memory_is_recognized(run, make_request, monkeypatch):
         ({"rank": 0}, "rank"),
         ({"validation_split": 1.0}, "validation_split"),
         ({"validation_split": 0.95}, "too few"),
+        ({"caption_dropout": 1.0}, "caption_dropout"),
         ({"prior_weight": 1.0}, "prior_images"),
         ({"learning_rate": 0.0}, "learning_rate"),
         ({"resolution": 4096}, "4096 pixels"),
@@ -244,7 +258,7 @@ def test_alpha_is_multiplied_into_the_file(entry):
     from training.families.sd import TrainableStableDiffusion
 
     model = TrainableStableDiffusion.load(entry("sd"), torch.device("cpu"), torch.float32)
-    adapter = Adapter(model, rank=4, alpha=8.0, text=False, seed=0)
+    adapter = Adapter(model, rank=4, alpha=8.0, text=False, whole=False, seed=0)
     weights = {name: torch.ones_like(value) for name, value in adapter.weights().items()}
     for name, value in load(adapter.file(weights, {})).items():
         assert value.unique().tolist() == [2.0 if ".lora_B." in name else 1.0]

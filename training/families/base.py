@@ -46,8 +46,14 @@ class Trainable(ABC):
         dtype: of the weights that stay as they are, and of the arithmetic.
     """
 
-    # Linear layers of the denoiser that get an adapter, by the end of their names.
+    # Layers of the denoiser that get an adapter, by the end of their names: those of its attention,
+    # as in diffusers' own recipe.
     denoiser_targets: ClassVar[tuple[str, ...]] = ("to_q", "to_k", "to_v", "to_out.0")
+    # What is left of a UNet's blocks: feed-forward layers, projections and convolutions.
+    further_targets: ClassVar[tuple[str, ...]] = (
+        *("ff.net.0.proj", "ff.net.2", "proj_in", "proj_out"),
+        *("conv1", "conv2", "conv_shortcut", "time_emb_proj"),
+    )
     # CLIP encoders that may get one, and their layers.
     text_encoders: ClassVar[tuple[str, ...]] = ("text_encoder",)
     text_targets: ClassVar[tuple[str, ...]] = ("q_proj", "k_proj", "v_proj", "out_proj")
@@ -87,9 +93,15 @@ class Trainable(ABC):
         """Where the model is."""
         return self.family.device
 
-    def adapted(self, *, text: bool) -> dict[str, tuple[nn.Module, tuple[str, ...]]]:
-        """Modules that get an adapter and their target layers, by their name in a LoRA file."""
-        modules = {self.family.denoiser_name: (self.family.denoiser, self.denoiser_targets)}
+    def adapted(self, *, text: bool, whole: bool) -> dict[str, tuple[nn.Module, tuple[str, ...]]]:
+        """Modules that get an adapter and their target layers, by their name in a LoRA file.
+
+        Args:
+            text: of the text encoders as well.
+            whole: of the denoiser's whole blocks, and not of their attention alone.
+        """
+        targets = self.denoiser_targets + (self.further_targets if whole else ())
+        modules = {self.family.denoiser_name: (self.family.denoiser, targets)}
         if text:
             modules |= {
                 name: (getattr(self.pipeline, name), self.text_targets)

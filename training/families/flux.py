@@ -21,6 +21,9 @@ class TrainableFlux(Trainable):
         *("ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj", "ff_context.net.2"),
     )
 
+    # Its blocks have no more.
+    further_targets = ()
+
     def objective(self) -> Objective:
         """A flow."""
         return Flow()

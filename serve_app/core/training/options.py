@@ -54,12 +54,24 @@ class TrainingOptions(Input):
     snr_gamma: float | None = Field(
         5.0, gt=0, le=1000, description="Of min-SNR weighting; null: all timesteps count alike."
     )
+    caption_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the pictures of a step that are learnt from without their captions: "
+        "prompts keep more of what the base model makes of them.",
+    )
     prior_weight: float = Field(
         0.0, ge=0, le=10, description="Of pictures that the untrained model makes of `prior_prompt`"
     )
     prior_prompt: Prompt | None = Field(None, examples=["a person"])
     prior_images: int = Field(0, ge=0, le=500, description="How many of them.")
     train_text_encoder: bool = Field(False, description="Adapters on the text encoders as well.")
+    train_whole_blocks: bool = Field(
+        False,
+        description="Adapters on feed-forward layers and convolutions as well (LoCon), and not on "
+        "attention alone: for small models.",
+    )
     cache_latents: bool = Field(True, description="Encode pictures once, ahead of the steps.")
     validation_split: float = Field(
         0.0, ge=0, le=0.5, description="Share of the pictures to validate with, not to learn from."

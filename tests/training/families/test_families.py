@@ -38,20 +38,25 @@ def draw(pipeline, family):
     ).images[0]
 
 
-@pytest.mark.parametrize("text", [False, True], ids=["denoiser", "text encoders too"])
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [(False, False), (True, False), (False, True)],
+    ids=["attention", "text encoders too", "whole blocks"],
+)
 @pytest.mark.parametrize("family", PIPELINES)
 def test_it_learns_and_plain_diffusers_loads_the_file(
-    family, text, entry, make_request, run, tmp_path
+    family, text, whole, entry, make_request, run, tmp_path
 ):
-    request = make_request(
-        f"tiny-{family}", steps=12, batch_size=5, alpha=8.0, train_text_encoder=text
-    )
+    further = {"train_text_encoder": text, "train_whole_blocks": whole}
+    request = make_request(f"tiny-{family}", steps=12, batch_size=5, alpha=8.0, **further)
     events = run(request)
     finished = events[-1]
     assert isinstance(finished, Finished)
     components = {name.partition(".")[0] for name in load(finished.weights)}
     encoders = {"text_encoder", "text_encoder_2"} if family == "sdxl" else {"text_encoder"}
     assert components == {DENOISER[family]} | (encoders if text else set())
+    has_convolutions = any(value.ndim == 4 for value in load(finished.weights).values())
+    assert has_convolutions == (whole and family != "flux")
 
     path = tmp_path / "pytorch_lora_weights.safetensors"
     path.write_bytes(finished.weights)
