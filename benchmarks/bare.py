@@ -95,7 +95,7 @@ def _load(entry: ModelEntry) -> Any:
     import torch  # noqa: PLC0415
 
     pipeline = diffusers.StableDiffusionInstructPix2PixPipeline.from_pretrained(
-        entry.source.location,
+        entry.weights.location,
         dtype=getattr(torch, entry.dtype),
         safety_checker=None,
         requires_safety_checker=False,

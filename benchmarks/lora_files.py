@@ -18,8 +18,8 @@ _DEVIATION = 0.02
 
 def random_lora(entry: ModelEntry, seed: int, rank: int = 16) -> bytes:
     """A file as diffusers writes it; another one for every seed."""
-    assert entry.source.path is not None, "its layers must be known"
-    folder = CHECKOUT / Path(entry.source.path) / "unet"
+    assert entry.weights.path is not None, "its layers must be known"
+    folder = CHECKOUT / Path(entry.weights.path) / "unet"
     random = np.random.default_rng(seed)
     tensors = {}
     for path in folder.glob("*.safetensors"):

@@ -43,7 +43,7 @@ def _question(context: Context, folder: Path, steps: int) -> dict[str, Any]:
     entry = context.model
     return _SETTINGS | {
         "name": entry.name,
-        "model": entry.source.location,
+        "model": entry.weights.location,
         "folder": str(folder),
         "captions": drawn["captions"],
         "steps": steps,

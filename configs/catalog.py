@@ -6,7 +6,7 @@ it. It therefore imports nothing heavy.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
@@ -19,6 +19,8 @@ from configs.settings import CHECKOUT, Settings, get_settings
 CATALOG_FOLDER = Path(__file__).resolve().parent / "models"
 
 Mode = Literal["text-to-image", "image-to-image", "instruction"]
+# Hosted services that run models for us; each has settings of its name.
+ProviderName = Literal["fal", "claude", "gemini"]
 
 
 class CatalogError(ValueError):
@@ -84,8 +86,29 @@ class Defaults(Entry):
     negative_prompt: str = ""
 
 
+class Price(Entry):
+    """What a provider asks for, in US dollars; what it does not name costs nothing."""
+
+    usd_per_image: float = Field(0.0, ge=0)
+    usd_per_megapixel: float = Field(0.0, ge=0)
+    usd_per_training_step: float = Field(0.0, ge=0)
+
+
+class Hosting(Entry):
+    """How a provider runs the model.
+
+    ``endpoints`` names the provider's own model by what is asked of it: a mode, ``references``
+    (several pictures at once), or ``training``.
+    """
+
+    endpoints: Mapping[str, str]
+    price: Price
+    # Pictures that one request may show it.
+    max_references: int = Field(1, ge=0)
+
+
 class ModelEntry(Entry):
-    """One generation model that the platform can run."""
+    """One generation model that the platform can run, itself or at a provider."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
     title: str
@@ -94,7 +117,10 @@ class ModelEntry(Entry):
     # Key of the family registry (deployments/registry.py).
     family: str
     modes: tuple[Mode, ...]
-    source: Source
+    # Exactly one of the two: weights that we run, or the provider that does.
+    source: Source | None = None
+    provider: ProviderName | None = None
+    hosting: Hosting | None = None
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     # diffusers scheduler class and its options; unset: the one in the checkpoint.
     scheduler: str | None = None
@@ -106,6 +132,30 @@ class ModelEntry(Entry):
     requires_gpu: bool = False
     # Set by the family's own needs: sequence length of the second text encoder, and the like.
     options: Mapping[str, object] = {}
+
+    @model_validator(mode="after")
+    def _runs_somewhere(self) -> Self:
+        if (self.source is None) == (self.provider is None):
+            raise ValueError("name either the `source` of weights or a hosted `provider`")
+        if (self.provider is None) != (self.hosting is None):
+            raise ValueError("`provider` and `hosting` go together")
+        return self
+
+    @property
+    def weights(self) -> Source:
+        """Where its weights are, of a model that we run.
+
+        Raises:
+            CatalogError: it is hosted.
+        """
+        if self.source is None:
+            raise CatalogError(f"{self.name} is run by {self.provider}: it has no weights here")
+        return self.source
+
+    @property
+    def queue(self) -> str:
+        """Where its generations wait."""
+        return self.provider or "generation"
 
 
 class Catalog(Mapping[str, ModelEntry]):
@@ -141,9 +191,13 @@ class Catalog(Mapping[str, ModelEntry]):
         """
         return self._entries[self._default if name in {None, "default"} else str(name)]
 
-    def available(self, *, gpu: bool) -> list[ModelEntry]:
-        """The entries that this machine can run."""
-        return [entry for entry in self._entries.values() if gpu or not entry.requires_gpu]
+    def available(self, *, gpu: bool, providers: Collection[str] = ()) -> list[ModelEntry]:
+        """The entries that this machine can run, and those of these providers."""
+        return [
+            entry
+            for entry in self._entries.values()
+            if (entry.provider in providers if entry.provider else gpu or not entry.requires_gpu)
+        ]
 
     def __getitem__(self, name: str) -> ModelEntry:
         return self._entries[name]

@@ -10,7 +10,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from configs.secrets import DevelopmentSecrets
@@ -220,6 +228,25 @@ class LimitSettings(Section):
     pending: int = Field(200_000, gt=0)
 
 
+class ProviderSettings(Section):
+    """How a hosted provider is used; whether it is, its key says (``FAL_KEY``,
+    ``ANTHROPIC_API_KEY``, ``GEMINI_API_KEY``)."""
+
+    # Another server that speaks the provider's protocol; unset: the provider's own. Of fal, whose
+    # client always speaks TLS, only host and port count.
+    base_url: str | None = None
+    # Units of work (images, or calls about text) that all runners have there at once.
+    slots: int = Field(32, ge=1)
+    # The longest that one request may take, an upload of pictures included,
+    request_seconds: float = Field(60.0, gt=0)
+    # and all of a call, its wait in the provider's queue included. Trainings have limits of their
+    # own: `SARTIQ_TRAINING_ATTEMPT_SECONDS`.
+    call_seconds: float = Field(900.0, gt=0)
+    # Failures in a row after which nothing is sent to it for a while, and for how long at first.
+    breaker_failures: int = Field(5, ge=1)
+    breaker_seconds: float = Field(30.0, gt=0)
+
+
 class RaySettings(Section):
     """Ports of one local platform. Two platforms on a machine differ in ``SARTIQ_HTTP_PORT`` alone:
     every other port is derived from it unless it is set."""
@@ -259,6 +286,14 @@ class Settings(BaseSettings):
         SecretStr(""),
         validation_alias=AliasChoices("FIRST_SUPERUSER_PASSWORD", "first_superuser_password"),
     )
+    # Keys of hosted providers; one without its key is absent.
+    fal_key: SecretStr | None = Field(None, validation_alias=AliasChoices("FAL_KEY", "fal_key"))
+    anthropic_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("ANTHROPIC_API_KEY", "anthropic_api_key")
+    )
+    gemini_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("GEMINI_API_KEY", "gemini_api_key")
+    )
     # Signs storage URLs and access tokens.
     secret_key: SecretStr = SecretStr("")
 
@@ -277,6 +312,14 @@ class Settings(BaseSettings):
     studio: StudioSettings = StudioSettings()
     limits: LimitSettings = LimitSettings()
     ray: RaySettings = RaySettings()
+    fal: ProviderSettings = ProviderSettings()
+    claude: ProviderSettings = ProviderSettings()
+    gemini: ProviderSettings = ProviderSettings()
+
+    @field_validator("fal_key", "anthropic_api_key", "gemini_api_key")
+    @classmethod
+    def _empty_is_absent(cls, key: SecretStr | None) -> SecretStr | None:
+        return key if key is not None and key.get_secret_value().strip() else None
 
     @model_validator(mode="after")
     def _fill_or_refuse_secrets(self) -> Self:

@@ -19,9 +19,11 @@ from serve_app.backend.exports.projection import ExportProjection
 from serve_app.backend.generations.projection import GenerationProjection
 from serve_app.compute.runner.capacity import QueueSpec
 from serve_app.compute.runner.deployment import TaskRunner
+from serve_app.compute.runner.hosted import AbandonedJobs
 from serve_app.compute.training.projection import TrainingProjection
 from serve_app.compute.workflows.projection import WorkflowProjection
 from serve_app.core.orders import IMAGING
+from serve_app.core.providers.registry import Providers, configured, settings_of
 from serve_app.core.training.orders import QUEUE as TRAINING
 from serve_app.gateway import Gateway
 from training.run import RayTrainer
@@ -41,6 +43,7 @@ OBSERVERS = (
     ExportProjection(),
     TrainingProjection(),
     WorkflowProjection(),
+    AbandonedJobs(lambda: Providers(get_settings())),
 )
 # By queue whose work needs no model, so that each runner does it itself, how much one does at once:
 # packing files, and changing pictures.
@@ -78,6 +81,10 @@ def build(args: Arguments) -> Application:
         RayTrainer(get_catalog()),
         QueueSpec(None, args.slots[TRAINING]),
     )
+    # So does asking a provider, once there is a key for it.
+    for provider in configured(settings := get_settings()):
+        slots = settings_of(settings, provider).slots
+        handles[provider], queues[provider] = None, QueueSpec(None, slots)
     runner: Any = TaskRunner
     gateway: Any = Gateway
     return gateway.bind(runner.bind(handles, queues, OBSERVERS))

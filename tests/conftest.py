@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.fixtures.api",
     "tests.fixtures.studio",
     "tests.fixtures.workflows",
+    "tests.fixtures.hosted.plugin",
 ]

@@ -18,11 +18,11 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 def model_hash(entry: ModelEntry) -> str:
     """SHA-256 of a loaded model's weights files: their names and contents, sorted."""
-    folder = Path(entry.source.location)
-    if entry.source.path is None:
+    folder = Path(entry.weights.location)
+    if entry.weights.path is None:
         folder = Path(
             snapshot_download(
-                entry.source.location, revision=entry.source.revision, local_files_only=True
+                entry.weights.location, revision=entry.weights.revision, local_files_only=True
             )
         )
     total = hashlib.sha256()
@@ -49,8 +49,8 @@ def metadata(
         "entity_type": config.entity_type,
         "trigger_word": config.trigger_word or "",
         "base_model": entry.name,
-        "base_model_source": entry.source.repo or "",
-        "base_model_revision": entry.source.revision or "",
+        "base_model_source": entry.weights.repo or "",
+        "base_model_revision": entry.weights.revision or "",
         "base_model_hash": weights_hash,
         "family": entry.family,
         "rank": config.rank,

@@ -14,6 +14,7 @@ from db.models.generation import (
     PredictionStatus,
     StepKind,
 )
+from db.models.hosted import HostedCall, HostedState, ProviderCircuit
 from db.models.idempotency_key import IdempotencyKey
 from db.models.lane import Lane, QueueClock
 from db.models.limit import DailyTasks, PlanLimit, RateLimit
@@ -88,6 +89,8 @@ __all__ = [
     "GenerationType",
     "Guideline",
     "GuidelineRule",
+    "HostedCall",
+    "HostedState",
     "IdempotencyKey",
     "Invitation",
     "Lane",
@@ -106,6 +109,7 @@ __all__ = [
     "ProductFamily",
     "ProductImage",
     "ProductImageType",
+    "ProviderCircuit",
     "QueueClock",
     "RateLimit",
     "ResolutionPreset",

@@ -29,9 +29,9 @@ def load_pipeline(
     _quieten()
     try:
         pipeline = pipeline_class.from_pretrained(
-            entry.source.location,
-            revision=entry.source.revision,
-            variant=entry.source.variant,
+            entry.weights.location,
+            revision=entry.weights.revision,
+            variant=entry.weights.variant,
             dtype=getattr(torch, entry.dtype),
             **options,
         )

@@ -259,7 +259,7 @@ class GenerationEngine:
     def _info(self, call: _Call) -> dict[str, object]:
         return {
             "model": self.entry.name,
-            "revision": self.entry.source.revision,
+            "revision": self.entry.weights.revision,
             "family": self.entry.family,
             "scheduler": type(self.family.text_pipeline.scheduler).__name__,
             "dtype": self.entry.dtype,

@@ -59,14 +59,20 @@ def choose_model(resources: Resources, name: str | None, refuse: Refuse) -> Mode
         UnprocessableField: there is no such model, or it cannot run here.
     """
     catalog = resources.catalog
-    known = {entry.name for entry in catalog.available(gpu=resources.gpu)}
+    known = {entry.name for entry in resources.models}
     try:
         entry = catalog.resolve(name)
     except KeyError:
         raise refuse("model", f"unknown model; known are {sorted(known)}") from None
     if entry.name not in known:
-        raise refuse("model", f"{entry.name} needs a GPU, and there is none here")
+        raise refuse("model", f"{entry.name} {_lacks(entry)}")
     return entry
+
+
+def _lacks(entry: ModelEntry) -> str:
+    if entry.provider is not None:
+        return f"is hosted by {entry.provider}, which this installation has no key for"
+    return "needs a GPU, and there is none here"
 
 
 def settle_generation(
@@ -93,6 +99,8 @@ def settle_generation(
         "output_format": wanted.get("output_format", "jpeg"),
         "loras": wanted.get("loras", []),
     }
+    if entry.provider is not None:
+        settled["provider"] = entry.provider
     for field in (
         "negative_prompt",
         "steps",
@@ -140,14 +148,34 @@ def check_mode(entry: ModelEntry, refuse: Refuse, *, has_image: bool) -> None:
         raise refuse("input_image_url", f"the model {entry.name} {what}")
 
 
+def check_references(entry: ModelEntry, count: int, refuse: Refuse) -> None:
+    """Raise if the model does not take so many pictures at once.
+
+    Raises:
+        UnprocessableField: as it says.
+    """
+    hosting = entry.hosting
+    most = hosting.max_references if hosting and "references" in hosting.endpoints else 0
+    if count > most:
+        what = f"takes at most {most} references" if most else "takes no references"
+        raise refuse("reference_image_urls", f"the model {entry.name} {what}")
+
+
 def generation(
-    config: Mapping[str, Any], image: ImageReference | None = None, *, priority: int = 0
+    config: Mapping[str, Any],
+    image: ImageReference | None = None,
+    *,
+    references: Sequence[ImageReference] = (),
+    priority: int = 0,
 ) -> NewTask:
-    """The task of a config that is settled, with the product picture if there is one."""
-    picture = {} if image is None else {"input_image": image.as_dict()}
+    """The task of a config that is settled, with the product picture if there is one, and further
+    references of a hosted model."""
+    picture: dict[str, Any] = {} if image is None else {"input_image": image.as_dict()}
+    if references:
+        picture["references"] = [reference.as_dict() for reference in references]
     return NewTask(
         type="generation",
-        queue="generation",
+        queue=config.get("provider", "generation"),
         config={**config, **picture},
         priority=priority,
         max_attempts=MAX_ATTEMPTS,
@@ -156,10 +184,11 @@ def generation(
 
 
 def processing(config: Mapping[str, Any], *, priority: int = 0) -> NewTask:
-    """The task of an operation on pictures; ``config["operation"]`` names it."""
+    """The task of an operation on pictures; ``config["operation"]`` names it, ``provider`` who does
+    it if not we ourselves."""
     return NewTask(
         type="processing",
-        queue=_QUEUES[config["operation"]],
+        queue=config.get("provider") or _QUEUES[config["operation"]],
         config=config,
         priority=priority,
         max_attempts=MAX_ATTEMPTS,

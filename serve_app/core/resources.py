@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from configs.catalog import Catalog, load_catalog
+from configs.catalog import Catalog, ModelEntry, load_catalog
 from configs.plans import Plans, load_plans
 from configs.presets import load_presets
 from configs.settings import Settings, SettingsError
@@ -24,6 +24,7 @@ from serve_app.core.events.feed import Feeds
 from serve_app.core.fetch import Fetcher
 from serve_app.core.mail import Mailer
 from serve_app.core.passwords import hash_password
+from serve_app.core.providers.registry import Providers
 from serve_app.core.rate_limits import RateLimiter
 from serve_app.core.storage.base import ObjectStore
 from serve_app.core.storage.factory import open_store
@@ -53,8 +54,14 @@ class Resources:
     changes: Changes
     feeds: Feeds
     limiter: RateLimiter
+    providers: Providers
     default_organization: UUID
     gpu: bool
+
+    @property
+    def models(self) -> list[ModelEntry]:
+        """The models that can be asked for here."""
+        return self.catalog.available(gpu=self.gpu, providers=self.providers.names)
 
 
 @asynccontextmanager
@@ -74,6 +81,7 @@ async def open_resources(
     store = open_store(settings)
     changes = Changes()
     database = Database.connect(settings)
+    providers = Providers(settings)
     try:
         await _prepare_schema(settings, database)
         async with database.write() as session:
@@ -97,10 +105,12 @@ async def open_resources(
             changes=changes,
             feeds=Feeds(database, changes, settings.events),
             limiter=RateLimiter(database, plans, counts=settings.limits.requests),
+            providers=providers,
             default_organization=organization.id,
             gpu=gpu,
         )
     finally:
+        await providers.aclose()
         await database.close()
         await store.aclose()
 

@@ -24,9 +24,10 @@ from serve_app.core.errors import (
     UnprocessableFields,
     install_error_handlers,
 )
+from serve_app.core.providers.errors import HostedError
 
 # The modules of core that define errors are loaded, so that the walk below sees all classes.
-for module in ("admission", "fetch", "images", "storage"):
+for module in ("admission", "fetch", "images", "providers.errors", "storage"):
     importlib.import_module(f"serve_app.core.{module}")
 
 
@@ -41,6 +42,8 @@ def make(kind: type[SartiqError]) -> SartiqError:
         return kind(30)
     if issubclass(kind, InsufficientCredits):
         return kind(4, 1)
+    if issubclass(kind, HostedError):
+        return kind("fal", "it broke", 7.0)
     if issubclass(kind, UnprocessableFields):
         return kind("too many", ("body", "file"), "invalid_dataset", ("a.png",), ("it is broken",))
     if issubclass(kind, UnprocessableField):

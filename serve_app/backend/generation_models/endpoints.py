@@ -23,7 +23,7 @@ async def list_models(
     size: PageSize = 20,
 ) -> GenerationModelList:
     """The models that this installation can run."""
-    entries = resources.catalog.available(gpu=resources.gpu)
+    entries = resources.models
     shown = entries[(page - 1) * size : page * size]
     items = [GenerationModelRead.model_validate(entry) for entry in shown]
     return GenerationModelList(items=items, total=len(entries), page=page, size=size)
@@ -35,7 +35,7 @@ async def get(
     resources: RequestResources,
 ) -> GenerationModelRead:
     """One model: what it can do, its limits and its defaults."""
-    for entry in resources.catalog.available(gpu=resources.gpu):
+    for entry in resources.models:
         if entry.name == name:
             return GenerationModelRead.model_validate(entry)
     raise NotFound("Model not found")

@@ -140,10 +140,12 @@ def _check_schema(url: str) -> Finding:
 
 def _check_model(entry: ModelEntry) -> Finding:
     name = f"model {entry.name}"
-    if entry.source.path is None:
+    if entry.provider is not None:
+        return ok(name, f"hosted by {entry.provider}, where its key is set")
+    if entry.weights.path is None:
         needs = ", needs a GPU" if entry.requires_gpu else ""
-        return ok(name, f"fetched from the hub at first use ({entry.source.repo}{needs})")
-    folder = Path(entry.source.location)
+        return ok(name, f"fetched from the hub at first use ({entry.weights.repo}{needs})")
+    folder = Path(entry.weights.location)
     weights = list(folder.rglob("*.safetensors"))
     if not (folder / "model_index.json").is_file() or not weights:
         return fail(name, f"no weights in {folder}", "restore it: `git checkout -- configs/models`")

@@ -149,7 +149,7 @@ def _flat(name: str) -> str:
 
 def _weights(entry: ModelEntry) -> Iterator[tuple[tuple[str, str], tuple[int, ...]]]:
     """Shapes by component and layer of a model whose files lie here; of another one, none."""
-    if entry.source.path is None:
+    if entry.source is None or entry.source.path is None:
         return
     folder = CHECKOUT / Path(entry.source.path)
     for component in _COMPONENTS[entry.family]:

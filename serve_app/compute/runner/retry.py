@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+from dataclasses import dataclass, replace
 
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
@@ -10,6 +11,7 @@ from ray.serve.exceptions import RayServeException
 from db.repositories.queue import Failure
 from deployments.errors import DeploymentError
 from serve_app.core.errors import SartiqError
+from serve_app.core.providers.errors import HostedError
 from training.contracts import InvalidTraining, TrainingError
 
 
@@ -21,17 +23,23 @@ class RetryStrategy:
         attempts: failures of this kind that are allowed in all; 1 is no retry.
         first_delay: seconds before the second attempt; doubled for each further one.
         longest_delay: seconds.
+        jitter: the share of a delay that chance adds, so that tasks that failed together do not
+            come back together.
+        least_delay: seconds that were asked for; nothing is tried before.
     """
 
     attempts: int
     first_delay: float = 0.5
     longest_delay: float = 30.0
+    jitter: float = 0.0
+    least_delay: float = 0.0
 
     def after(self, failures: int) -> float | None:
         """Seconds to wait after that many failures of the kind; None: give up."""
         if failures >= self.attempts:
             return None
-        return min(self.first_delay * 2.0 ** (failures - 1), self.longest_delay)
+        delay = min(self.first_delay * 2.0 ** (failures - 1), self.longest_delay)
+        return max(delay, self.least_delay) * (1.0 + random.uniform(0.0, self.jitter))  # noqa: S311
 
 
 class Stalled(DeploymentError):
@@ -49,6 +57,8 @@ MODEL = RetryStrategy(attempts=2)
 STALL = RetryStrategy(attempts=3)
 # A replica or a runner that dies takes innocent tasks with it, perhaps several times in a row.
 INFRASTRUCTURE = RetryStrategy(attempts=8, first_delay=0.2, longest_delay=10.0)
+# A hosted provider is somebody else's: it asks for pauses, and has bad minutes.
+HOSTED = RetryStrategy(attempts=5, first_delay=1.0, longest_delay=60.0, jitter=0.5)
 
 
 def classify(error: BaseException) -> tuple[Failure, RetryStrategy]:
@@ -65,10 +75,18 @@ def classify(error: BaseException) -> tuple[Failure, RetryStrategy]:
     if isinstance(error, DeploymentError | TrainingError):
         return Failure(error.code, str(error)), MODEL if error.retryable else NEVER
     if isinstance(error, SartiqError):
-        return Failure(error.code, str(error)), INFRASTRUCTURE if error.retryable else NEVER
+        return Failure(error.code, str(error)), _strategy(error)
     if isinstance(error, RayError | RayServeException):
         return Failure("replica_lost", "The process that worked on it was lost"), INFRASTRUCTURE
     return Failure("internal_error", "Internal error"), MODEL
+
+
+def _strategy(error: SartiqError) -> RetryStrategy:
+    if not error.retryable:
+        return NEVER
+    if isinstance(error, HostedError):
+        return replace(HOSTED, least_delay=error.retry_after or 0.0)
+    return INFRASTRUCTURE
 
 
 def _unwrap(error: BaseException) -> BaseException:

@@ -22,7 +22,7 @@ from db.repositories.queue_monitor import QueueMonitor
 from db.session import Database, WriteSession
 from db.timeline import Timeline
 from serve_app.compute.runner.capacity import ReplicaWatch
-from serve_app.compute.runner.handlers import HANDLERS, Work, time_limit
+from serve_app.compute.runner.handlers import Work, handler_of, time_limit
 from serve_app.compute.runner.lease import Held, Leases
 from serve_app.compute.runner.previews import Previews
 from serve_app.compute.runner.retry import Stalled, classify
@@ -281,7 +281,7 @@ class Runner:
         seconds = time_limit(work.task.type, self._resources.settings)
         try:
             async with asyncio.timeout(seconds):
-                return await HANDLERS[work.task.type].run(work)
+                return await handler_of(work.task, self._resources.providers.names).run(work)
         except TimeoutError:
             raise Stalled(f"The attempt took longer than {seconds:g} s") from None
 

@@ -24,6 +24,9 @@ WebhookUrl = Annotated[
     ),
 ]
 
+Provider = Literal["fal"]
+_PROVIDER = Field(None, description="A hosted provider that does it instead of our own model.")
+
 
 class Config(BaseModel):
     """Base of the configs: unknown fields are refused, so a misspelt one is never ignored, and so
@@ -63,6 +66,11 @@ class GenerationConfig(Config):
         None,
         max_length=8192,
         description="The product picture: a URL from `POST /storage/images`, or any public one.",
+    )
+    reference_image_urls: list[Annotated[str, Field(max_length=8192)]] = Field(
+        [],
+        max_length=8,
+        description="Further pictures of what to show; for hosted models that take several.",
     )
     negative_prompt: str | None = Field(None, max_length=10_000, description="What to avoid.")
     model: str | None = Field(None, max_length=200, description="A model's name, or `default`.")
@@ -134,6 +142,7 @@ class UpscaleConfig(ProcessingConfig):
     """Enlarge a picture."""
 
     operation: Literal["upscale"]
+    provider: Provider | None = _PROVIDER
     scale: Literal[2, 3, 4] = 2
     output_format: OutputFormat = "png"
 
@@ -142,6 +151,7 @@ class RemoveBackgroundConfig(ProcessingConfig):
     """Cut the foreground out; the result has an alpha channel."""
 
     operation: Literal["remove-background"]
+    provider: Provider | None = _PROVIDER
     output_format: Literal["png", "webp"] = "png"
 
 

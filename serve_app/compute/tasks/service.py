@@ -53,7 +53,16 @@ class Submission:
         image = None
         if config.input_image_url is not None:
             image = await self.picture(config.input_image_url, "input_image_url")
-        return orders.generation(settled, _reference(image), priority=priority)
+        references = [
+            orders.ImageReference(found.path, found.info.sha256)
+            for found in [
+                await self.picture(url, "reference_image_urls")
+                for url in config.reference_image_urls
+            ]
+        ]
+        return orders.generation(
+            settled, _reference(image), references=references, priority=priority
+        )
 
     async def settle_generation(
         self, config: GenerationConfig, *, has_image: bool | None
@@ -65,11 +74,12 @@ class Submission:
             UnprocessableField: as for :meth:`generation`.
         """
         entry = orders.choose_model(self.resources, config.model, self._refuse)
-        wanted = config.model_dump(exclude={"model", "input_image_url"})
+        wanted = config.model_dump(exclude={"model", "input_image_url", "reference_image_urls"})
         wanted["loras"] = await self._loras(entry, wanted["loras"])
         settled = orders.settle_generation(entry, wanted, self._refuse)
         if has_image is not None:
             orders.check_mode(entry, self._refuse, has_image=has_image)
+        orders.check_references(entry, len(config.reference_image_urls), self._refuse)
         return settled
 
     async def processing(self, config: ProcessingConfig, priority: int) -> NewTask:
@@ -78,10 +88,15 @@ class Submission:
         Raises:
             UnprocessableField: a picture is unusable, or the result would be too large.
         """
+        provider = getattr(config, "provider", None)
+        if provider is not None and provider not in self.resources.providers:
+            raise self._refuse("provider", "this installation has no key for it")
         source = await self.picture(config.image_url, "image_url")
         if isinstance(config, UpscaleConfig):
             self._check_result_size(source, config.scale)
         settled = config.model_dump(exclude={"image_url", "background_url"})
+        if provider is None:
+            settled.pop("provider", None)
         settled["image"] = orders.ImageReference(source.path, source.info.sha256).as_dict()
         if isinstance(config, CompositeConfig) and config.background_url is not None:
             ground = await self.picture(config.background_url, "background_url")
@@ -134,6 +149,8 @@ async def read_generation(task: Task, sign: Sign) -> GenerationRead:
     config = dict(task.config)
     if image := config.pop("input_image", None):
         config["input_image_url"] = await sign(image["path"])
+    if references := config.pop("references", None):
+        config["reference_image_urls"] = [await sign(one["path"]) for one in references]
     fields = await _fields(task, sign) | {"config": config, "failures": task.failures}
     return GenerationRead.model_validate(fields)
 

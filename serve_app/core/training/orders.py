@@ -59,7 +59,7 @@ class TrainingOrder:
         return NewTask(
             id=prefixed_id("train"),
             type="training",
-            queue=QUEUE,
+            queue=self.entry.provider or QUEUE,
             config={
                 "model": self.entry.name,
                 "output_name": self.output_name,

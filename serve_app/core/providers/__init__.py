@@ -1,0 +1,1 @@
+"""Hosted providers: official SDKs behind one small interface, absent without their keys."""
