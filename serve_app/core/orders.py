@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from configs.catalog import Limits, ModelEntry
+from configs.hosted import load_hosted
 from db.repositories.queue import NewTask
 from serve_app.core.errors import UnprocessableField
 from serve_app.core.resources import Resources
@@ -235,4 +236,37 @@ def evaluate(images: Sequence[ImageReference], product: ImageReference | None) -
             "images": [image.as_dict() for image in images],
             "product": None if product is None else product.as_dict(),
         }
+    )
+
+
+def settle_question(
+    resources: Resources, config: Mapping[str, Any], refuse: Refuse
+) -> dict[str, Any]:
+    """The config of a question to a language model; see :mod:`serve_app.core.llm.questions`.
+
+    Its ``model`` is a name of ``configs/hosted.yaml``, or absent for the preferred one.
+
+    Raises:
+        UnprocessableField: there is no such model, or no key for any.
+    """
+    known = load_hosted().available_texts(resources.providers.names)
+    name = config.get("model") or next(iter(known), None)
+    if name is None:
+        raise refuse("model", "this installation has no key of a provider of language models")
+    if name not in known:
+        raise refuse("model", f"unknown model; known are {sorted(known)}")
+    return {**config, "model": name, "provider": known[name].provider}
+
+
+def question(
+    settled: Mapping[str, Any], images: Sequence[ImageReference] = (), *, priority: int = 0
+) -> NewTask:
+    """The task of a question that is settled, about these pictures."""
+    shown = {"images": [image.as_dict() for image in images]} if images else {}
+    return NewTask(
+        type="llm",
+        queue=settled["provider"],
+        config={**settled, **shown},
+        priority=priority,
+        max_attempts=MAX_ATTEMPTS,
     )

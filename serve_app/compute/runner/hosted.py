@@ -85,6 +85,10 @@ class Call:
             return submitted
         return await self._follow(provider, submitted, report)
 
+    async def reject(self) -> None:
+        """Its outcome is of no use: the next attempt asks again."""
+        await self._write(lambda calls: calls.over(self.part, HostedState.FAILED))
+
     async def _known(self) -> HostedCall | None:
         """What an earlier attempt left: a job, an answer, or nothing.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from serve_app.core.adapters import DEFAULT_WEIGHT, MAX_LORAS
+from serve_app.core.llm.answers import CaptionKind
+from serve_app.core.llm.schemas import check_schema
 from serve_app.core.orders import MAX_SEED
 from serve_app.core.text import refuse_nul
 
@@ -237,4 +239,88 @@ class ProcessingTaskCreate(Config):
     webhook_url: WebhookUrl = None
 
 
-TaskCreate = Annotated[GenerationTaskCreate | ProcessingTaskCreate, Field(discriminator="type")]
+class QuestionConfig(Config):
+    """What questions to language models have in common. They need a provider with a key."""
+
+    model: str | None = Field(
+        None,
+        max_length=200,
+        description="A name such as `claude-haiku`; the installation's preferred one when absent.",
+    )
+    max_tokens: int = Field(2048, ge=16, le=8192, description="Of the answer, at most.")
+
+
+class PromptConfig(QuestionConfig):
+    """Any question, about a picture if one is given; `schema` makes the answer an object."""
+
+    operation: Literal["prompt"]
+    prompt: str = Field(min_length=1, max_length=20_000)
+    image_url: str | None = Field(None, max_length=8192)
+    answer_schema: dict[str, Any] | None = Field(
+        None, alias="schema", description="JSON Schema of an object, without patterns."
+    )
+
+    @field_validator("answer_schema")
+    @classmethod
+    def _is_schema(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        return None if schema is None else check_schema(schema)
+
+
+class CaptionConfig(QuestionConfig):
+    """What a picture shows, as fields."""
+
+    operation: Literal["caption"]
+    kind: CaptionKind = "product"
+    image_url: str = Field(max_length=8192)
+
+
+class JudgeConfig(QuestionConfig):
+    """How good a generated picture of a product is."""
+
+    operation: Literal["judge"]
+    image_url: str = Field(max_length=8192)
+    product_image_url: str | None = Field(None, max_length=8192)
+    prompt: str = Field("", max_length=10_000, description="That it was generated from.")
+
+
+class VisibilityConfig(QuestionConfig):
+    """Whether a product would be visible in a shot type."""
+
+    operation: Literal["visibility"]
+    image_url: str = Field(max_length=8192, description="The product.")
+    framing: str = Field(max_length=200, examples=["upper body"])
+    view: str = Field("front", max_length=200)
+
+
+Question = Annotated[
+    PromptConfig | CaptionConfig | JudgeConfig | VisibilityConfig, Field(discriminator="operation")
+]
+
+
+class LlmTaskCreate(Config):
+    """``POST /tasks/`` with type ``llm``."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "llm",
+                    "config": {
+                        "operation": "caption",
+                        "kind": "product",
+                        "image_url": "https://storage.example.com/products/dress-001.jpg",
+                    },
+                }
+            ]
+        }
+    )
+
+    type: Literal["llm"]
+    config: Question
+    priority: Priority = 0
+    webhook_url: WebhookUrl = None
+
+
+TaskCreate = Annotated[
+    GenerationTaskCreate | ProcessingTaskCreate | LlmTaskCreate, Field(discriminator="type")
+]

@@ -13,7 +13,12 @@ from db.repositories.queue import NewTask, TaskQueue
 from db.repositories.scope import OrganizationScope
 from db.repositories.tasks import TaskRepository
 from db.session import WriteSession
-from serve_app.compute.tasks.configs import GenerationCreate, GenerationTaskCreate, TaskCreate
+from serve_app.compute.tasks.configs import (
+    GenerationCreate,
+    GenerationTaskCreate,
+    LlmTaskCreate,
+    TaskCreate,
+)
 from serve_app.compute.tasks.schemas import GenerationRead, Status, TaskList, TaskRead, TaskType
 from serve_app.compute.tasks.service import Loc, Submission, read_generation, read_task
 from serve_app.compute.webhooks.service import Webhooks, check_url
@@ -122,6 +127,8 @@ async def create(
     async def settle(submission: Submission) -> NewTask:
         if isinstance(body, GenerationTaskCreate):
             return await submission.generation(body.config, body.priority)
+        if isinstance(body, LlmTaskCreate):
+            return await submission.question(body.config, body.priority)
         return await submission.processing(body.config, body.priority)
 
     return await desk.take(("body", body.type, "config"), settle, body.webhook_url)

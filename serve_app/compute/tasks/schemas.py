@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-TaskType = Literal["generation", "processing", "training"]
+TaskType = Literal["generation", "processing", "training", "llm"]
 Status = Literal["pending", "running", "completed", "failed", "cancelled"]
 
 
@@ -30,6 +30,12 @@ class TaskOutput(BaseModel):
     scores: list[dict[str, float]] | None = Field(
         None, description="Of an evaluation: what each picture scored, 0 to 1."
     )
+    text: str | None = Field(None, description="Of a question: the answer, if it is text.")
+    answer: dict[str, Any] | None = Field(
+        None, description="Of a question: the answer, checked against its schema."
+    )
+    usage: dict[str, int] | None = Field(None, description="Of a question: tokens.")
+    cost_usd: float | None = Field(None, description="What the provider asks for it.")
 
 
 class TaskRead(BaseModel):

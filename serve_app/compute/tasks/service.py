@@ -14,6 +14,8 @@ from serve_app.compute.tasks.configs import (
     CompositeConfig,
     ConvertConfig,
     GenerationConfig,
+    PromptConfig,
+    QuestionConfig,
     RemoveBackgroundConfig,
     UpscaleConfig,
 )
@@ -105,6 +107,35 @@ class Submission:
             ).as_dict()
         return orders.processing(settled, priority=priority)
 
+    async def question(self, config: QuestionConfig, priority: int) -> NewTask:
+        """The task of a question, with its pictures stored.
+
+        Raises:
+            UnprocessableField: there is no such model, or a picture is unusable.
+        """
+        settled = self.settle_question(config)
+        images = [
+            orders.ImageReference(found.path, found.info.sha256)
+            for field in ("product_image_url", "image_url")
+            if (url := getattr(config, field, None)) is not None
+            for found in [await self.picture(url, field)]
+        ]
+        return orders.question(settled, images, priority=priority)
+
+    def settle_question(self, config: QuestionConfig) -> dict[str, Any]:
+        """The config of a question's task, without its pictures.
+
+        Raises:
+            UnprocessableField: there is no such model.
+        """
+        asked = config.model_dump(by_alias=True, exclude={"image_url", "product_image_url"})
+        own = {"model", "operation", "kind", "max_tokens", "schema"}
+        # The question itself of a prompt; of the others, data.
+        if isinstance(config, PromptConfig):
+            own.add("prompt")
+        data = {name: asked.pop(name) for name in set(asked) - own}
+        return orders.settle_question(self.resources, asked | {"data": data}, self._refuse)
+
     def _check_result_size(self, source: StoredImage, scale: int) -> None:
         limit = self.resources.settings.media.max_output_pixels
         if source.info.width * source.info.height * scale**2 > limit:
@@ -163,8 +194,14 @@ async def _fields(task: Task, sign: Sign) -> dict[str, Any]:
             OutputImage(url=await sign(image["path"]), **_without_path(image))
             for image in task.output["images"]
         ]
-        output = TaskOutput(images=images, scores=task.output.get("scores"))
+        output = TaskOutput(images=images, **_told(task.output))
     return {name: getattr(task, name) for name in names} | {"output": output}
+
+
+def _told(output: dict[str, Any]) -> dict[str, Any]:
+    """What an output has beside pictures."""
+    fields = set(TaskOutput.model_fields) - {"images"}
+    return {name: output[name] for name in fields if name in output}
 
 
 def _without_path(image: dict[str, Any]) -> dict[str, Any]:

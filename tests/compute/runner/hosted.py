@@ -69,7 +69,7 @@ async def running(
         resources,
         dict.fromkeys(queues),
         lambda wake: FixedCapacity(units),
-        [AbandonedJobs(lambda: resources.providers)],
+        observers=[AbandonedJobs(lambda: resources.providers)],
     )
     await runner.start()
     try:

@@ -19,6 +19,7 @@ from db.repositories.adapters import AdapterRepository
 from db.repositories.scope import OrganizationScope
 from deployments.contracts import Pixels
 from serve_app.compute.runner.handlers.base import Handler, Work
+from serve_app.compute.runner.handlers.text import HostedText, picture
 from serve_app.compute.runner.hosted import Call
 from serve_app.compute.training.examples import read_examples
 from serve_app.compute.training.records import Records
@@ -30,7 +31,6 @@ from serve_app.core.orders import MAX_SEED
 from serve_app.core.providers.base import (
     HostedLora,
     ImageOrder,
-    Picture,
     PictureOrder,
     RemoteFile,
     TrainingOrder,
@@ -221,13 +221,6 @@ class HostedTraining:
         return output
 
 
-async def picture(work: Work, reference: Mapping[str, str]) -> Picture:
-    """A picture of ours, as a provider may see it."""
-    data = await work.resources.store.get(reference["path"])
-    info = await asyncio.to_thread(inspect_image, data)
-    return Picture(data, info.content_type)
-
-
 def _asks_for(entry: ModelEntry, pictures: int) -> str:
     """Which of its endpoints."""
     assert entry.hosting is not None
@@ -347,4 +340,5 @@ HOSTED: Mapping[str, Handler] = {
     "generation": HostedGeneration(),
     "processing": HostedProcessing(),
     "training": HostedTraining(),
+    "llm": HostedText(),
 }

@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from serve_app.compute.workflows.steps.base import Desk, Inputs, Order, Picture, StepType
+from serve_app.compute.workflows.steps.llm import (
+    CaptionStep,
+    JudgeStep,
+    PromptStep,
+    VisibilityStep,
+)
 from serve_app.compute.workflows.steps.others import ApprovalStep, ExportStep, TrainingStep
 from serve_app.compute.workflows.steps.pictures import (
     CompositeStep,
@@ -24,6 +30,10 @@ STEP_TYPES: StepTypes = {
     "processing:remove-background": RemoveBackgroundStep(),
     "processing:composite": CompositeStep(),
     "processing:convert": ConvertStep(),
+    "llm:prompt": PromptStep(),
+    "llm:caption": CaptionStep(),
+    "llm:judge": JudgeStep(),
+    "llm:visibility": VisibilityStep(),
     "training": TrainingStep(),
     "export": ExportStep(),
     "approval": ApprovalStep(),
@@ -33,7 +43,7 @@ STEP_TYPES: StepTypes = {
 def key_of(type_name: str, config: Mapping[str, Any]) -> str:
     """Where a step's type stands in the registry."""
     operation = config.get("operation")
-    return f"{type_name}:{operation}" if type_name == "processing" else type_name
+    return f"{type_name}:{operation}" if type_name in {"processing", "llm"} else type_name
 
 
 __all__ = [

@@ -1,0 +1,101 @@
+"""Tasks of type ``llm``: questions about pictures and data, to the provider of the task's queue."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from configs.hosted import load_hosted
+from serve_app.compute.runner.handlers.base import Work
+from serve_app.compute.runner.hosted import Call
+from serve_app.core.images import inspect_image
+from serve_app.core.llm.answers import Answer, schema_of
+from serve_app.core.llm.questions import question_of
+from serve_app.core.llm.schemas import first_violation
+from serve_app.core.providers.base import Outcome, Picture, TextOrder
+from serve_app.core.providers.errors import HostedMalformed
+from serve_app.core.providers.registry import settings_of
+
+
+class HostedText:
+    """Asks, and lets nothing through that is not the answer that was asked for."""
+
+    async def run(self, work: Work) -> dict[str, Any]:
+        """Ask and check; the output has text or answer, tokens and cost; see `Handler.run`."""
+        config, provider = work.task.config, work.task.queue
+        model = load_hosted().texts[config["model"]]
+        expected = question_of(config, ()).answer
+        schema = config.get("schema") if expected is None else schema_of(expected)
+
+        def price(outcome: Outcome) -> Any:
+            usage = outcome.usage
+            return model.cost(usage.get("input_tokens", 0), usage.get("output_tokens", 0))
+
+        call = Call(
+            work,
+            provider,
+            model.endpoint,
+            seconds=settings_of(work.resources.settings, provider).call_seconds,
+            price=price,
+        )
+
+        async def order() -> TextOrder:
+            shown = tuple([await picture(work, one) for one in config.get("images", [])])
+            question = question_of(config, shown)
+            return question.order(model.endpoint, schema, config.get("max_tokens", 2048))
+
+        outcome = await call.run(order, work.report)
+        try:
+            answer = _checked(outcome.text or "", expected, schema)
+        except ValueError as error:
+            await call.reject()
+            raise HostedMalformed(provider, str(error)) from error
+        return {
+            "images": [],
+            "text": outcome.text if answer is None else None,
+            "answer": answer,
+            "model": config["model"],
+            "usage": dict(outcome.usage),
+            "cost_usd": float(price(outcome)),
+        }
+
+
+def _checked(
+    text: str, expected: type[Answer] | None, schema: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """The answer as an object; None where any text would do.
+
+    Raises:
+        ValueError: it is not what was asked for; the text says where, not what it says.
+    """
+    if expected is not None:
+        try:
+            return expected.model_validate_json(text).model_dump()
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ValueError(f"{where or 'the answer'}: {first['type']}") from error
+    if schema is None:
+        if not text.strip():
+            raise ValueError("the answer is empty")
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ValueError("the answer is no JSON") from error
+    if not isinstance(found, dict):
+        raise ValueError("the answer is no object")
+    if (where := first_violation(schema, found)) is not None:
+        raise ValueError(f"the answer is not of the schema at {where}")
+    return found
+
+
+async def picture(work: Work, reference: Mapping[str, str]) -> Picture:
+    """A picture of ours, as a provider may see it."""
+    data = await work.resources.store.get(reference["path"])
+    info = await asyncio.to_thread(inspect_image, data)
+    return Picture(data, info.content_type)
