@@ -110,16 +110,18 @@ class Call:
     async def _submit(self, provider: Provider, order: Order) -> Job | Outcome:
         if not provider.has_jobs:
             return await self._converse(provider, order)
-        # Once it is under way it is seen through, whoever wants us to stop: its id is what the
-        # provider is asked to cancel, and what the next attempt needs.
-        handing_in = asyncio.ensure_future(self._hand_in(provider, order))
-        try:
-            return await asyncio.shield(handing_in)
-        except asyncio.CancelledError:
-            submitted = (await asyncio.gather(handing_in, return_exceptions=True))[0]
-            if isinstance(submitted, Job):
-                await self._let_go(provider, submitted)
-            raise
+        # Few at once: only those that are being handed in are lost with their runner. Once one is
+        # under way it is seen through, whoever wants us to stop: its id is what the provider is
+        # asked to cancel, and what the next attempt needs.
+        async with self.work.resources.providers.gate(self.provider):
+            handing_in = asyncio.ensure_future(self._hand_in(provider, order))
+            try:
+                return await asyncio.shield(handing_in)
+            except asyncio.CancelledError:
+                submitted = (await asyncio.gather(handing_in, return_exceptions=True))[0]
+                if isinstance(submitted, Job):
+                    await self._let_go(provider, submitted)
+                raise
 
     async def _hand_in(self, provider: Provider, order: Order) -> Job | Outcome:
         breaker = self._breaker()

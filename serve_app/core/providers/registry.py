@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Final, cast
@@ -19,6 +20,8 @@ _PROVIDERS: Final[Mapping[str, tuple[str, str]]] = {
     "claude": ("serve_app.core.providers.claude:Claude", "anthropic_api_key"),
     "gemini": ("serve_app.core.providers.gemini:Gemini", "gemini_api_key"),
 }
+# By one process, to one provider.
+_HANDED_IN_AT_ONCE: Final = 4
 
 
 def settings_of(settings: Settings, name: str) -> ProviderSettings:
@@ -37,6 +40,7 @@ class Providers:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._opened: dict[str, Provider] = {}
+        self._gates: dict[str, asyncio.Semaphore] = {}
         self.names = configured(settings)
 
     def __contains__(self, name: object) -> bool:
@@ -58,6 +62,10 @@ class Providers:
             key: SecretStr = getattr(self._settings, key_field)
             self._opened[name] = make(key, settings_of(self._settings, name))
         return self._opened[name]
+
+    def gate(self, name: str) -> asyncio.Semaphore:
+        """Lets a few calls through at once that are being handed in."""
+        return self._gates.setdefault(name, asyncio.Semaphore(_HANDED_IN_AT_ONCE))
 
     async def aclose(self) -> None:
         """Close the connections of those that were opened."""

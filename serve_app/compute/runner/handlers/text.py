@@ -89,8 +89,8 @@ def _checked(
         raise ValueError("the answer is no JSON") from error
     if not isinstance(found, dict):
         raise ValueError("the answer is no object")
-    if (where := first_violation(schema, found)) is not None:
-        raise ValueError(f"the answer is not of the schema at {where}")
+    if (path := first_violation(schema, found)) is not None:
+        raise ValueError(f"the answer is not of the schema at {path}")
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from db.repositories.workflow_runs import StepTask
 from serve_app.compute.tasks.configs import (
     CaptionConfig,
     JudgeConfig,
@@ -12,7 +13,7 @@ from serve_app.compute.tasks.configs import (
     QuestionConfig,
     VisibilityConfig,
 )
-from serve_app.compute.workflows.steps.base import Desk, Inputs, Order, StepTask, StepType
+from serve_app.compute.workflows.steps.base import Desk, Inputs, Order, StepType
 from serve_app.core import orders
 from serve_app.core.orders import ImageReference
 
