@@ -39,6 +39,14 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class LogSettings(Section):
+    """What the processes write to their logs."""
+
+    # Unset: text in development, JSON elsewhere.
+    format: Literal["json", "text"] | None = None
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
 class HttpSettings(Section):
     """Where the platform listens, and how clients reach it."""
 
@@ -297,6 +305,13 @@ class Settings(BaseSettings):
     # Signs storage URLs and access tokens.
     secret_key: SecretStr = SecretStr("")
 
+    log: LogSettings = LogSettings()
+    # Base URL of a collector of traces (OTLP over HTTP); unset: no traces.
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "otel_exporter_otlp_endpoint"),
+    )
+
     http: HttpSettings = HttpSettings()
     database: DatabaseSettings = DatabaseSettings()
     queue: QueueSettings = QueueSettings()
@@ -362,6 +377,11 @@ class Settings(BaseSettings):
         if self.limits.platform_tier is not None or self.environment == "production":
             return self.limits.platform_tier
         return "internal"
+
+    @property
+    def log_format(self) -> Literal["json", "text"]:
+        """Of the log's lines."""
+        return self.log.format or ("text" if self.environment == "development" else "json")
 
     @property
     def resolved_storage_url(self) -> str:

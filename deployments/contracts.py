@@ -7,6 +7,7 @@ moves through shared memory without a copy.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias
@@ -23,6 +24,11 @@ Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 # A safetensors file: its bytes, where it lies on this node, or its bytes in Ray's object store.
 LoraData: TypeAlias = "bytes | Path | ObjectRef[bytes]"
+
+
+# What a request follows from, for logs and traces: ``request_id`` of HTTP, ``organization``,
+# ``traceparent`` (W3C), as far as they are known.
+Origin: TypeAlias = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,7 @@ class GenerationRequest:
         image: the product or reference picture, (H, W, 3) of any size, or None.
         loras: adapters, applied together.
         preview_every: denoising steps between previews; 0 for none.
+        origin: what it follows from.
     """
 
     request_id: str
@@ -83,6 +90,7 @@ class GenerationRequest:
     image: Pixels | None = None
     loras: tuple[LoraRef, ...] = ()
     preview_every: int = 0
+    origin: Origin = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def adapters(self) -> str:
@@ -98,6 +106,7 @@ class UpscaleRequest:
     image: Pixels
     scale: int
     model: str | None = None
+    origin: Origin = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +115,7 @@ class RemoveBackgroundRequest:
 
     request_id: str
     image: Pixels
+    origin: Origin = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,14 @@ def _setting(loc: tuple[int | str, ...], message: str) -> str:
 
 # Settings that operators know by a name without our prefix.
 _PLAIN = frozenset(
-    {"API_KEY", "DATABASE_URL", "STORAGE_URL", "FIRST_SUPERUSER_EMAIL", "FIRST_SUPERUSER_PASSWORD"}
+    {
+        "API_KEY",
+        "DATABASE_URL",
+        "FIRST_SUPERUSER_EMAIL",
+        "FIRST_SUPERUSER_PASSWORD",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "STORAGE_URL",
+    }
 )
 
 

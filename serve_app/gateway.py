@@ -10,6 +10,7 @@ import ray
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import Host, Mount, Route, Router
 from starlette.types import ASGIApp
 
@@ -20,7 +21,9 @@ from serve_app.core.addresses import Resolver, resolve
 from serve_app.core.dependencies import RESOURCES_STATE
 from serve_app.core.errors import install_error_handlers
 from serve_app.core.health import healthz, readyz
+from serve_app.core.requests import RequestTrail
 from serve_app.core.resources import open_resources
+from telemetry.setup import configure
 
 COMPUTE_BASE = "/compute/api/v1"
 BACKEND_BASE = "/api/v1"
@@ -54,6 +57,7 @@ def create_gateway(settings: Settings, *, gpu: bool, resolver: Resolver = resolv
     by_host = Router([*health, Mount(COMPUTE_BASE, compute), Mount(BACKEND_BASE, compute)])
     gateway = Starlette(
         lifespan=lifespan,
+        middleware=[Middleware(RequestTrail)],
         routes=[
             Host("compute-api.{domain:path}", by_host),
             *health,
@@ -78,6 +82,7 @@ class Gateway:
         self._runner = runner
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
+        configure(get_settings(), "gateway")
         gateway = create_gateway(get_settings(), gpu=ray.cluster_resources().get("GPU", 0) > 0)
         _spare_collections()
         return gateway

@@ -106,10 +106,9 @@ class Reporter:
 
     def start(self) -> None:
         """Begin; outside of Serve there is no board, and nothing is done."""
-        try:
-            context = serve.get_replica_context()
-        except RayServeException:
+        if not is_replica():
             return
+        context = serve.get_replica_context()
         runtime = ray.get_runtime_context()
         where = {
             "id": context.replica_id.unique_id,
@@ -164,6 +163,15 @@ class Reporter:
             gpu=None if use is None else use.utilization,
             gpu_memory_bytes=None if use is None else use.memory_bytes,
         )
+
+
+def is_replica() -> bool:
+    """Whether this code runs in a replica of Serve, and not alone in a test or a notebook."""
+    try:
+        serve.get_replica_context()
+    except RayServeException:
+        return False
+    return True
 
 
 def read_board() -> list[WorkerReport]:

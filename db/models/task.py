@@ -122,7 +122,7 @@ class Task(Base):
     timeline: Mapped[dict[str, Any]] = mapped_column(
         server_default=text("'{}'::jsonb"), deferred=True, deferred_raiseload=True
     )
-    # The request that brought it about; see `db.origin`.
+    # The request that brought it about; see `telemetry.context`.
     origin: Mapped[dict[str, Any] | None] = mapped_column(deferred=True, deferred_raiseload=True)
     runner_id: Mapped[str | None]
     lease_expires_at: Mapped[datetime | None]

@@ -20,10 +20,10 @@ from sqlalchemy import RowMapping, TextClause, insert
 from db import queries
 from db.ids import new_task_id
 from db.models import Task, TaskStatus
-from db.origin import ORIGIN
 from db.repositories.scope import OrganizationScope
 from db.repositories.tasks import TaskRepository
 from db.session import WriteSession
+from telemetry.context import origin
 
 _NO_TIMELINE: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -298,7 +298,7 @@ class TaskQueue:
 
 def _row(scope: OrganizationScope, task: NewTask) -> dict[str, Any]:
     fields = {name: getattr(task, name) for name in NewTask.__dataclass_fields__}
-    fields |= {"organization_id": scope.organization_id, "origin": ORIGIN.get()}
+    fields |= {"organization_id": scope.organization_id, "origin": origin()}
     return {**fields, "config": dict(task.config)}
 
 

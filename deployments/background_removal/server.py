@@ -12,7 +12,9 @@ from ray import serve
 from configs.settings import ModelSettings, get_settings
 from deployments.contracts import Event, RemoveBackgroundRequest
 from deployments.model_thread import ModelThread
-from telemetry.reports import Holdings, Reporter
+from deployments.requests import Requests
+from telemetry.reports import Holdings, Reporter, is_replica
+from telemetry.setup import configure
 
 if TYPE_CHECKING:
     from deployments.background_removal.engine import BackgroundRemover
@@ -36,9 +38,11 @@ class BackgroundRemoval:
         clean_alpha: bool = True,
         stall_seconds: float | None = None,
     ) -> None:
-        self._present: list[str] = []
+        self._requests = Requests("BackgroundRemoval")
         self._reporter = Reporter(self._holdings, self.check_health)
         settings = get_settings()
+        if is_replica():
+            configure(settings, "background_removal")
         self._thread = ModelThread(
             lambda: _load(settings.models, architecture, clean_alpha=clean_alpha),
             name="background-removal",
@@ -55,17 +59,13 @@ class BackgroundRemoval:
             ModelUnavailable: the model is missing or cannot be opened.
         """
         work = self._thread.stream(lambda remover: remover.remove(request.image))
-        self._present.append(request.request_id)
-        try:
-            async with aclosing(work) as events:
-                async for event in events:
-                    yield event
-        finally:
-            self._present.remove(request.request_id)
+        async with aclosing(self._requests.follow(request, work)) as events:
+            async for event in events:
+                yield event
 
     def _holdings(self) -> Holdings:
         loaded = self._thread.model
-        return Holdings(tuple(self._present), models=(loaded.name,) if loaded else ())
+        return Holdings(self._requests.ids, models=(loaded.name,) if loaded else ())
 
     def __del__(self) -> None:
         """Serve calls this when the replica is to go."""

@@ -13,6 +13,7 @@ from ray.exceptions import RayError
 
 from deployments.contracts import LoraRef
 from deployments.errors import AdapterUnavailable, InvalidInput
+from telemetry.metrics import LORA_REQUESTS
 
 # Name of a model, and digest of an adapter.
 _Key: TypeAlias = tuple[str, str]
@@ -85,17 +86,22 @@ class LoraCache:
         """
         key = (model, lora.digest)
         if (held := self._held.get(key)) is not None:
-            self.hits += 1
+            self._hit()
             self._held.move_to_end(key)
             return held
         if (fetch := self._fetching.get(key)) is not None:
-            self.hits += 1
+            self._hit()
         else:
             self.misses += 1
+            LORA_REQUESTS.add(outcome="miss")
             fetch = self._fetching[key] = asyncio.create_task(self._fetch(key, lora))
             fetch.add_done_callback(lambda done: self._fetched(key, done))
         # Whoever goes away does not stop it for the others.
         return await asyncio.shield(fetch)
+
+    def _hit(self) -> None:
+        self.hits += 1
+        LORA_REQUESTS.add(outcome="hit")
 
     async def _fetch(self, key: _Key, lora: LoraRef) -> CachedLora:
         content = await _content(lora)

@@ -26,7 +26,10 @@ from deployments.generation.lora_cache import LoraCache
 from deployments.generation.models import LoadedModels
 from deployments.priority import yield_to_servers
 from deployments.registry import import_object
+from deployments.requests import Requests
+from telemetry.metrics import IMAGES, MODEL_LOADS, STEP_SECONDS
 from telemetry.reports import Holdings, Reporter
+from telemetry.setup import configure
 
 logger = logging.getLogger(__name__)
 
@@ -103,8 +106,7 @@ class GenerationServer:
         self._slots = slots
         self._progress_seconds = progress_seconds
         self._models = LoadedModels(self._load, max_models)
-        # Ids of the requests that are here, and have not ended.
-        self._present: list[str] = []
+        self._requests = Requests("Generation")
         self._loras = LoraCache(adapter_bytes or settings.models.adapter_bytes)
         self._batcher: Batcher[Job] = Batcher()
         self._worker: asyncio.Task[None] | None = None
@@ -127,13 +129,9 @@ class GenerationServer:
             ModelUnavailable: the model cannot be loaded here.
             OutOfMemory, InferenceFailed: as the engine raises them.
         """
-        self._present.append(request.request_id)
-        try:
-            async with aclosing(self._answer(request)) as events:
-                async for event in events:
-                    yield event
-        finally:
-            self._present.remove(request.request_id)
+        async with aclosing(self._requests.follow(request, self._answer(request))) as events:
+            async for event in events:
+                yield event
 
     async def _answer(self, request: GenerationRequest) -> AsyncGenerator[Event, None]:
         entry = self._entry(request.model)
@@ -171,7 +169,7 @@ class GenerationServer:
     def holdings(self) -> Holdings:
         """What this replica reports of itself; called in any thread."""
         return Holdings(
-            tasks=tuple(self._present),
+            tasks=self._requests.ids,
             models=self._models.names,
             loading=self._models.loading,
             loras=self._loras.digests,
@@ -249,6 +247,8 @@ class GenerationServer:
         def emit(index: int, event: Event) -> None:
             self._alive_at = time.monotonic()
             share = shares[index]
+            if isinstance(event, Result):
+                _count(event, first=index == 0)
             share.job.publish(event, first=share.first, count=len(share.request.seeds))
 
         def should_stop(index: int) -> bool:
@@ -276,7 +276,12 @@ class GenerationServer:
         factory: EngineFactory
         factory = import_object(target) if isinstance(target, str) else target
         started = time.monotonic()
-        engine = factory(entry, device=self._device, attention=self._attention)
+        try:
+            engine = factory(entry, device=self._device, attention=self._attention)
+        except Exception:
+            MODEL_LOADS.add(model=entry.name, outcome="failed")
+            raise
+        MODEL_LOADS.add(model=entry.name, outcome="loaded")
         logger.info("model %s loaded in %.1f s", entry.name, time.monotonic() - started)
         return engine
 
@@ -287,12 +292,23 @@ class GenerationServer:
             logger.exception("model %s could not be loaded ahead", name)
 
 
+def _count(result: Result, *, first: bool) -> None:
+    """Count the images of a share; of its call, whose facts all of its shares have, once."""
+    info: dict[str, Any] = result.info
+    model = str(info.get("model"))
+    IMAGES.add(len(result.images), model=model)
+    steps, seconds = info.get("steps"), info.get("seconds")
+    if first and steps and isinstance(seconds, dict):
+        STEP_SECONDS.observe(seconds.get("denoise", 0.0) / steps, model=model)
+
+
 class GenerationReplica(GenerationServer):
     """As Serve constructs it: a replica counts as running once its models are loaded, and requests
     with LoRAs go to the replica that has had the same ones (decision 10)."""
 
     async def __init__(self, **options: Any) -> None:  # type: ignore[misc]  # awaited by Serve
         self._reporter = Reporter(self.holdings, self.check_health)
+        configure(get_settings(), "generation")
         super().__init__(**options)
         self._reporter.start()
         await self.warmed()

@@ -12,8 +12,10 @@ from ray import serve
 from configs.settings import get_settings
 from deployments.contracts import Event, UpscaleRequest
 from deployments.model_thread import ModelThread
+from deployments.requests import Requests
 from deployments.upscaling.models import resolve
-from telemetry.reports import Holdings, Reporter
+from telemetry.reports import Holdings, Reporter, is_replica
+from telemetry.setup import configure
 
 if TYPE_CHECKING:
     from deployments.upscaling.engine import Upscaler
@@ -33,9 +35,11 @@ class Upscaling:
     """
 
     def __init__(self, model: str | None = None, stall_seconds: float | None = None) -> None:
-        self._present: list[str] = []
+        self._requests = Requests("Upscaling")
         self._reporter = Reporter(self._holdings, self.check_health)
         settings = get_settings()
+        if is_replica():
+            configure(settings, "upscaling")
         self._default = resolve(model or settings.models.upscaler).name
         self._thread = ModelThread(
             lambda: Upscalers(settings.models.device, settings.models.threads, self._default),
@@ -57,17 +61,13 @@ class Upscaling:
             upscaler = upscalers.get(request.model or self._default)
             return upscaler.upscale(request.image, request.scale)
 
-        self._present.append(request.request_id)
-        try:
-            async with aclosing(self._thread.stream(work)) as events:
-                async for event in events:
-                    yield event
-        finally:
-            self._present.remove(request.request_id)
+        async with aclosing(self._requests.follow(request, self._thread.stream(work))) as events:
+            async for event in events:
+                yield event
 
     def _holdings(self) -> Holdings:
         loaded = self._thread.model
-        return Holdings(tuple(self._present), models=loaded.names if loaded else ())
+        return Holdings(self._requests.ids, models=loaded.names if loaded else ())
 
     def __del__(self) -> None:
         """Serve calls this when the replica is to go."""

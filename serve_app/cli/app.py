@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from serve_app.cli import db, demo, doctor, models, pictures, seed, tail, train
+from serve_app.cli import db, demo, doctor, models, pictures, seed, tail, tasks, train, workers
 
 app = typer.Typer(
     name="sartiq",
@@ -47,4 +47,6 @@ app.command()(models.models)
 app.command()(doctor.doctor)
 app.command()(seed.seed)
 app.command()(tail.tail)
+app.command()(workers.workers)
+app.add_typer(tasks.app, name="tasks")
 app.add_typer(db.app, name="db")

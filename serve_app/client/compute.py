@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 from pydantic import ValidationError
@@ -24,6 +24,13 @@ from serve_app.client.answers import (
     Training,
 )
 from serve_app.client.errors import ClientError, TaskCancelled, TaskFailed
+from serve_app.client.monitoring import (
+    MonitoredTaskDetail,
+    MonitoredTasks,
+    Queue,
+    Queues,
+    Workers,
+)
 from serve_app.client.streams import Follower
 
 COMPUTE_BASE = "/compute/api/v1"
@@ -147,6 +154,25 @@ class ComputeClient:
     def task(self, task_id: str) -> Task:
         """A task as it stands now."""
         return _read(Task, self._request("GET", f"/tasks/{task_id}"))
+
+    def queues(self) -> tuple[Queue, ...]:
+        """What waits, what runs, and who serves it."""
+        return _read(Queues, self._request("GET", "/monitoring/queues")).queues
+
+    def workers(self) -> Workers:
+        """The first hundred of those who do the work."""
+        answer = self._request("GET", "/monitoring/workers", params={"size": 100})
+        return _read(Workers, answer)
+
+    def tasks(self, **filters: Any) -> MonitoredTasks:
+        """Tasks, the newest first; ``filters`` as of ``GET /monitoring/tasks``, None for none."""
+        given = {name: value for name, value in filters.items() if value is not None}
+        return _read(MonitoredTasks, self._request("GET", "/monitoring/tasks", params=given))
+
+    def timeline(self, task_id: str) -> MonitoredTaskDetail:
+        """A task, and what happened to it when."""
+        answer = self._request("GET", f"/monitoring/tasks/{quote(task_id, safe='')}")
+        return _read(MonitoredTaskDetail, answer)
 
     def cancel(self, task_id: str) -> Task:
         """Cancel a task, a training included; one that has ended stays as it is."""

@@ -43,7 +43,11 @@ def create_api(
     """
     # Its documentation page loads nothing from elsewhere: it works without a network.
     api = FastAPIOffline(
-        title=title, description=description, version=version("sartiq"), redoc_url=None
+        title=title,
+        description=description,
+        version=version("sartiq"),
+        redoc_url=None,
+        telemetry={"metrics": False, "logs": False, "operation_spans": False},
     )
     install_document(api, rate_limited=rate_limited)
     install_error_handlers(api)

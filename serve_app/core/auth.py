@@ -29,6 +29,7 @@ from serve_app.core.permissions import PERMISSIONS, RANKS, Least
 from serve_app.core.rate_limits import limit
 from serve_app.core.resources import Resources
 from serve_app.core.tokens import Claims, TokenKind, looks_like_token
+from telemetry import context
 
 _bearer = HTTPBearer(
     auto_error=False,
@@ -256,6 +257,7 @@ async def _principal(
     token = credentials.credentials if credentials else None
     resources = resources_of(request)
     caller = await authenticate(resources, token, least=least_of(request), named=named)
+    context.add(organization=str(caller.organization_id))
     await limit(request.scope, resources.limiter, caller.organization_id, caller.user_id)
     return caller
 

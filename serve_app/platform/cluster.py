@@ -162,6 +162,7 @@ def deploy(settings: Settings, timeout_seconds: float) -> None:
 def deployment_config(settings: Settings, path: Path) -> ServeDeploySchema:
     """The application of ``serve_config.yaml``, listening where the settings say."""
     document: dict[str, Any] = yaml.safe_load(path.read_text())
+    document["logging_config"]["encoding"] = settings.log_format.upper()
     document["http_options"] |= {"host": settings.http.host, "port": settings.http.port}
     return ServeDeploySchema.model_validate(document)
 

@@ -12,7 +12,7 @@ from tests.architecture.sources import CHECKOUT
 
 
 def _variables() -> Iterator[str]:
-    plain = {"database_url", "storage_url", "api_key"}
+    plain = {"database_url", "storage_url", "api_key", "otel_exporter_otlp_endpoint"}
     plain |= {"fal_key", "anthropic_api_key", "gemini_api_key"}
     for name, field in Settings.model_fields.items():
         section = field.annotation

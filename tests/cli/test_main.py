@@ -19,6 +19,8 @@ COMMANDS = (
     "upscale",
     "remove-background",
     "train",
+    "tasks",
+    "workers",
     "db",
     "doctor",
     "models",

@@ -15,9 +15,11 @@ from ray import serve
 from configs.settings import get_settings
 from serve_app.compute.runner.board import PERIOD_SECONDS, WorkerCopy
 from serve_app.compute.runner.capacity import QueueSpec, ReplicaWatch
+from serve_app.compute.runner.gauges import GAUGE_SECONDS, Gauges
 from serve_app.compute.runner.runner import Observer, Runner
 from serve_app.core.resources import open_resources
 from telemetry.reports import Holdings, Reporter
+from telemetry.setup import configure
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class TaskRunner:
         queues: Mapping[str, QueueSpec],
         observers: Sequence[Observer] = (),
     ) -> None:
+        configure(get_settings(), "runner")
         self._stack = AsyncExitStack()
         gpu = ray.cluster_resources().get("GPU", 0) > 0
         resources = await self._stack.enter_async_context(open_resources(get_settings(), gpu=gpu))
@@ -51,7 +54,10 @@ class TaskRunner:
             handles=handles,
             watch=partial(ReplicaWatch, context.app_name, queues),
             observers=observers,
-            chores=[(PERIOD_SECONDS, copy.copy)],
+            chores=[
+                (PERIOD_SECONDS, copy.copy),
+                (GAUGE_SECONDS, Gauges(resources.database).record),
+            ],
         )
         await self._runner.start()
         self._reporter = Reporter(

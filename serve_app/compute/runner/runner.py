@@ -26,6 +26,7 @@ from serve_app.compute.runner.handlers import Work, handler_of, time_limit
 from serve_app.compute.runner.lease import Held, Leases
 from serve_app.compute.runner.previews import Previews
 from serve_app.compute.runner.retry import Stalled, classify
+from serve_app.compute.runner.trail import Trail
 from serve_app.compute.training.projection import close_trainings
 from serve_app.compute.webhooks.deliverer import Deliverer
 from serve_app.core.errors import SartiqError
@@ -261,21 +262,27 @@ class Runner:
             show=lambda index, pixels: self._previews.show(task.id, index, pixels),
             timeline=timeline,
         )
-        try:
+        trail = Trail(task)
+        with trail.told():
             try:
-                output = await self._run(work)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is the attempt's outcome
-                await self._settle(work, partial(self._fail, work=work, error=error))
-            else:
-                await self._settle(work, partial(_complete, work=work, output=output))
-                await self._tidy(work.discard_earlier())
-        except asyncio.CancelledError:
-            if self._draining:
-                await self._settle(work, partial(_release, work=work))
-            await self._tidy(work.discard())
-        finally:
-            self._leases.drop(task)
-            self._wake_queue(task.queue)
+                await self._see_through(work, trail)
+            except asyncio.CancelledError:
+                if self._draining and await self._settle(work, partial(_release, work=work)):
+                    trail.released()
+                await self._tidy(work.discard())
+            finally:
+                self._leases.drop(task)
+                self._wake_queue(task.queue)
+
+    async def _see_through(self, work: Work, trail: Trail) -> None:
+        try:
+            output = await self._run(work)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the attempt's outcome
+            await self._settle(work, partial(self._fail, work=work, error=error, trail=trail))
+        else:
+            if await self._settle(work, partial(_complete, work=work, output=output)):
+                trail.completed()
+            await self._tidy(work.discard_earlier())
 
     async def _run(self, work: Work) -> dict[str, Any]:
         seconds = time_limit(work.task.type, self._resources.settings)
@@ -285,7 +292,7 @@ class Runner:
         except TimeoutError:
             raise Stalled(f"The attempt took longer than {seconds:g} s") from None
 
-    async def _fail(self, queue: TaskQueue, *, work: Work, error: Exception) -> bool:
+    async def _fail(self, queue: TaskQueue, *, work: Work, error: Exception, trail: Trail) -> bool:
         """Fail the task, or queue it again, as the kind of failure allows."""
         task, done = work.task, work.timeline.as_dict()
         failure, strategy = classify(error)
@@ -293,14 +300,17 @@ class Runner:
             logger.error("%s failed", task.id, exc_info=error)
         earlier = sum(1 for past in task.failures if past["code"] == failure.code)
         delay = strategy.after(earlier + 1)
-        if delay is None or task.failed_attempts + 1 >= task.max_attempts:
+        is_final = delay is None or task.failed_attempts + 1 >= task.max_attempts
+        trail.failed(failure, final=is_final)
+        if delay is None or is_final:
             return await queue.settle_failed(task.id, task.attempt, failure, done)
         return await queue.retry_later(task.id, task.attempt, failure, done, delay=delay)
 
-    async def _settle(self, work: Work, write: Callable[[TaskQueue], Awaitable[bool]]) -> None:
+    async def _settle(self, work: Work, write: Callable[[TaskQueue], Awaitable[bool]]) -> bool:
         """Write an outcome, as often as it takes: a database that is away comes back.
 
-        If the lease was lost meanwhile, the database refuses it, and what was stored is removed.
+        Whether it counts: if the lease was lost meanwhile, the database refuses it, and what was
+        stored is removed.
         """
         work.timeline.end()
         tries = 0
@@ -318,6 +328,7 @@ class Runner:
                 await asyncio.sleep(delay)
         if not settled:
             await self._tidy(work.discard())
+        return settled
 
     async def _tell(self, session: WriteSession, task_id: str) -> None:
         """Tell the observers that a task has ended.

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
+
+from opentelemetry.trace import SpanKind
 
 from db.repositories.queue import ClaimedTask
 from db.timeline import Timeline
@@ -15,6 +17,8 @@ from serve_app.compute.runner.retry import Stalled
 from serve_app.core.adapters import adapter_folder
 from serve_app.core.images import OutputFormat, decode_pixels, encode_image
 from serve_app.core.resources import Resources
+from telemetry import context
+from telemetry.traces import TRACER
 
 EventT = TypeVar("EventT")
 
@@ -49,7 +53,7 @@ class Work:
         media = self.resources.settings.media
         return await asyncio.to_thread(decode_pixels, data, media, keep_alpha=keep_alpha)
 
-    async def infer(self, request: object, *, adapters: str = "") -> Result:
+    async def infer(self, request: Any, *, adapters: str = "") -> Result:
         """Send a request to a replica, one that has these adapters if there is one with room, and
         follow its stream to the end.
 
@@ -62,7 +66,12 @@ class Work:
         stall = self.resources.settings.queue.stall_seconds
         self.timeline.enter("batch")
         handle = self.handle.options(stream=True, multiplexed_model_id=adapters)
-        stream = handle.remote(request)
+        with TRACER.start_as_current_span(f"call {self.task.queue}", kind=SpanKind.CLIENT):
+            kept = context.origin() or {}
+            kept["organization"] = str(self.task.organization_id)
+            return await self._follow(handle.remote(replace(request, origin=kept)), stall)
+
+    async def _follow(self, stream: Any, stall: float) -> Result:
         try:
             async for event in with_timeout(stream, stall):
                 if isinstance(event, Progress):
