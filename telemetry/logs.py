@@ -28,7 +28,8 @@ def configure_logs(form: Format, level: str, process: str) -> None:
         level: the least that our own modules write; others write warnings.
         process: its name in the lines.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    # Serve puts its own logger in the place of `sys.stderr`.
+    handler = logging.StreamHandler(sys.__stderr__ or sys.stderr)
     handler.setFormatter(JsonLines(process) if form == "json" else TextLines(process))
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -94,7 +94,7 @@ def test_one_id_is_in_the_lines_of_every_process(watched: Watched) -> None:
                 found.setdefault(line["process"], []).append(line)
         return found if found.keys() == {"gateway", "runner", "generation"} else None
 
-    found = wait_until(told)
+    found = wait_until(told, seconds=60)
     (request,) = found["gateway"]
     assert (request["message"], request["operation"]) == ("request", "create_generation")
     assert request["status"] == 201
@@ -123,7 +123,7 @@ def test_a_trace_leads_from_the_request_to_the_replica(watched: Watched) -> None
             span = spans.get(span.parent)
         return chain if len(chain) >= 4 else None
 
-    replica, call, attempt, request = wait_until(found)
+    replica, call, attempt, request = wait_until(found, seconds=60)
     services = [span.service for span in (replica, call, attempt, request)]
     assert services == ["sartiq-generation", "sartiq-runner", "sartiq-runner", "sartiq-gateway"]
     assert (call.name, attempt.name) == ("call generation", "task generation")
@@ -145,7 +145,7 @@ def test_metrics_are_exported(watched: Watched) -> None:
         "ray_sartiq_model_loads_total",
         "ray_sartiq_database_connections",
     }
-    wait_until(lambda: wanted <= watched.scraped().keys(), seconds=60)
+    wait_until(lambda: wanted <= watched.scraped().keys(), seconds=120)
     scraped = watched.scraped()
     completed = [
         sample.value
@@ -165,7 +165,7 @@ def test_dashboards_and_rules_name_only_metrics_that_exist(watched: Watched) -> 
     named = metrics_of(CHECKOUT / "configs" / "monitoring")
     assert any(name.startswith("ray_sartiq_") for name in named)
     foreign = {name for name in named if not name.startswith("ray_sartiq_")}
-    wait_until(lambda: foreign <= watched.scraped().keys(), seconds=60)
+    wait_until(lambda: foreign <= watched.scraped().keys(), seconds=120)
     for name in named - foreign:
         base = name
         for suffix in ("_total", "_bucket", "_count", "_sum"):
