@@ -16,7 +16,8 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
-from configs.settings import DatabaseSettings, Settings
+from configs.sections import DatabaseSettings
+from configs.settings import Settings
 from db import url as database_url
 from db.errors import connect
 from db.listen import Listener, Notification

@@ -7,7 +7,8 @@ from pydantic import SecretStr
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
-from configs.settings import DatabaseSettings, Settings
+from configs.sections import DatabaseSettings
+from configs.settings import Settings
 from db.listen import Notification
 from db.models import ApiKey, Organization
 from db.repositories import OrganizationWriter

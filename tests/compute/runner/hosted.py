@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from configs.settings import FetchSettings, HttpSettings, ProviderSettings, QueueSettings, Settings
+from configs.sections import HttpSettings
+from configs.settings import FetchSettings, ProviderSettings, QueueSettings, Settings
 from db.models import Task, TaskStatus
 from db.repositories import OrganizationScope, TaskQueue, TaskRepository
 from db.repositories.queue import NewTask
