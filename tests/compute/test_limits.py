@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,6 +23,21 @@ from tests.fixtures.api import Gateway, Tenant, a_tenant, make_settings, running
 GENERATION = {"prompt": "a dress"}
 PLANS = load_plans(Settings(environment="test"))
 HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, own_database_url: str) -> AsyncIterator[Gateway]:
+    """A gateway that counts requests."""
+    settings = make_settings(tmp_path, own_database_url)
+    settings = settings.model_copy(update={"limits": LimitSettings()})
+    async with running_gateway(settings) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def tenant(gateway: Gateway) -> AsyncIterator[Tenant]:
+    async with a_tenant(gateway) as tenant:
+        yield tenant
 
 
 async def put_on(tenant: Tenant, tier: str) -> None:

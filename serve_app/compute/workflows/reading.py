@@ -11,9 +11,9 @@ from serve_app.compute.tasks.schemas import OutputImage
 from serve_app.compute.workflows.schemas import (
     StepFile,
     StepOutput,
-    StepRead,
     StepTaskRead,
     WorkflowRead,
+    WorkflowStepRead,
 )
 from serve_app.core.dependencies import Sign
 
@@ -45,9 +45,11 @@ async def read_workflow(state: WorkflowState, sign: Sign) -> WorkflowRead:
     )
 
 
-async def _read_step(step: WorkflowStep, tasks: Sequence[StepTaskProgress], sign: Sign) -> StepRead:
-    names = set(StepRead.model_fields) & set(step.__table__.columns.keys())
-    return StepRead(
+async def _read_step(
+    step: WorkflowStep, tasks: Sequence[StepTaskProgress], sign: Sign
+) -> WorkflowStepRead:
+    names = set(WorkflowStepRead.model_fields) & set(step.__table__.columns.keys())
+    return WorkflowStepRead(
         **{name: getattr(step, name) for name in names - {"output", "status"}},
         status=step.status.value,
         progress=progress_of(step, tasks),

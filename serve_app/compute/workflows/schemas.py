@@ -141,7 +141,7 @@ class StepTaskRead(BaseModel):
     progress: float = Field(description="0 to 1.")
 
 
-class StepRead(BaseModel):
+class WorkflowStepRead(BaseModel):
     """A step as it stands."""
 
     name: str
@@ -190,7 +190,7 @@ class WorkflowRead(BaseModel):
         description="Index in `steps` of the first one that has not ended; null: all have."
     )
     progress: float = Field(description="0 to 1.")
-    steps: list[StepRead] = Field(description="Each after those that it depends on.")
+    steps: list[WorkflowStepRead] = Field(description="Each after those that it depends on.")
     input: dict[str, Scalar]
     on_failure: Literal["pause", "fail"]
     cache: bool
