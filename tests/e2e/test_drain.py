@@ -98,7 +98,7 @@ def running(draining: Draining, count: int, **body: Any) -> list[str]:
 
 @pytest.mark.parametrize("draining", [20], indirect=True)
 def test_what_can_end_in_time_is_completed(draining: Draining) -> None:
-    (task_id,) = running(draining, 1, steps=40)
+    (task_id,) = running(draining, 1, steps=15)
     seconds = draining.stop()
     task = draining.rows()[task_id]
     assert (task.status, task.attempt, task.failures) == ("completed", 1, [])
@@ -109,7 +109,7 @@ def test_what_can_end_in_time_is_completed(draining: Draining) -> None:
 
 @pytest.mark.parametrize("draining", [1], indirect=True)
 def test_what_cannot_is_pending_again_at_once(draining: Draining) -> None:
-    ids = running(draining, 2, steps=50, num_outputs=4, width=192, height=288)
+    ids = running(draining, 2, steps=100, num_outputs=8, width=256, height=384)
     seconds = draining.stop()
     rows = draining.rows()
     assert {rows[one].status for one in ids} == {"pending"}
