@@ -32,6 +32,7 @@ BENCHMARKS = (
     "subject",
     "reads",
     "studio",
+    "streams",
     "memory",
 )
 RESULTS = CHECKOUT / "benchmarks" / "results"

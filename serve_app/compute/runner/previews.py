@@ -1,4 +1,4 @@
-"""Small pictures of what is being made, for whoever watches a task (decision 13)."""
+"""Small pictures of what is being made, for whoever watches a task (decision 11)."""
 
 from __future__ import annotations
 
