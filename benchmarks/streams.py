@@ -121,9 +121,9 @@ def _result(events: int, milliseconds: list[float]) -> Result:
         title=f"Event to client with {_STREAMS} streams open: p99 {latencies['p99']:.0f} ms",
         method=(
             f"{_STREAMS} streams of GET /events/stream of one organization through the proxy, to "
-            f"one gateway. {events} events are appended, {_PER_SECOND} a second, each in a transaction "
-            "of its own; the time runs from the event's created_at, which is before the commit, "
-            "until the client has read it. Client and platform share the processors."
+            f"one gateway. {events} events are appended, {_PER_SECOND} a second, each in a "
+            "transaction of its own; the time runs from the event's created_at, which is before "
+            "the commit, until the client has read it. Client and platform share the processors."
         ),
         targets=[Target("event → client, 200 streams, p99", latencies["p99"], _P99_MS, "ms")],
         data={"milliseconds": latencies, "received": len(milliseconds)},

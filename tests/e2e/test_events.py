@@ -40,7 +40,7 @@ def test_a_task_is_followed_and_its_end_is_told(platform: LivePlatform) -> None:
             url = f"http://localhost:{server.server_port}/hook"
             with platform.client() as http:
                 secret = http.post("/webhooks/secret").json()["secret"]
-                body = {"model": "tiny", "prompt": "a dress", "steps": 200, "num_outputs": 2}
+                body = {"model": "tiny", "prompt": "a dress", "steps": 40, "num_outputs": 2}
                 task = submit(http, **body, webhook_url=url)
             with ComputeClient(platform.base_url, platform.api_key) as client:
                 events = list(client.follow(task_id=task["id"]))
@@ -57,7 +57,7 @@ def test_a_task_is_followed_and_its_end_is_told(platform: LivePlatform) -> None:
     assert {one["index"] for one in previews} == {0, 1}
     picture = base64.b64decode(previews[0]["url"].removeprefix("data:image/webp;base64,"))
     with Image.open(BytesIO(picture)) as image:
-        assert (image.format, max(image.size)) == ("WEBP", 128)
+        assert (image.format, max(image.size)) in {("WEBP", 128), ("WEBP", 64)}
     ((data, headers),) = told
     event = Webhook(secret).verify(data, headers)
     assert (event["type"], event["data"]["subject_id"]) == ("task.completed", task["id"])
