@@ -26,7 +26,7 @@ from tests.fixtures.hosted.fal import FakeFal
 
 pytestmark = pytest.mark.chaos
 
-SCRIPT = Path(__file__).with_name("hosted_runner.py")
+ROOT = Path(__file__).parents[2]
 TASKS = 50
 
 
@@ -67,7 +67,10 @@ async def start(resources: Resources, fal: FakeFal) -> asyncio.subprocess.Proces
         "SARTIQ_QUEUE_REAP_SECONDS": "0.3",
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(SCRIPT), env=environment, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "tests.chaos.hosted_runner"),
+        cwd=ROOT,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
     )
     STARTED.append(process)
     assert process.stdout is not None

@@ -26,29 +26,33 @@ def test_a_worker_says_what_it_does(platform: LivePlatform) -> None:
     with platform.client() as client:
         wait_until(lambda: {"Generation", "TaskRunner"} <= workers(client).keys())
         task = submit(client, model="tiny", prompt="a dress", steps=600, width=256, height=384)
+        try:
 
-        def busy() -> dict[str, Any] | None:
-            (worker,) = workers(client)["Generation"]
-            return worker if task["id"] in worker["tasks"] else None
+            def busy() -> dict[str, Any] | None:
+                (worker,) = workers(client)["Generation"]
+                at_work = task["id"] in worker["tasks"] and worker["loading"] is None
+                return worker if at_work else None
 
-        worker = wait_until(busy)
-        assert worker["status"] == "busy"
-        assert worker["queues"] == ["generation"]
-        assert "atelier-tiny" in worker["models"]
-        assert worker["memory_bytes"] > 100_000_000
-        assert worker["pid"] == platform.replica("Generation").pid
-        assert worker["gpu_utilization"] is None
-        detail = client.get(f"/monitoring/tasks/{task['id']}").json()
-        assert detail["worker"] == worker["id"]
-        health = client.get("/monitoring/workers/health").json()
-        assert health["unhealthy"] == 0
-        assert health["healthy"] == health["total"] == len(health["workers"])
-        queues = {
-            queue["name"]: queue for queue in client.get("/monitoring/queues").json()["queues"]
-        }
-        assert (queues["generation"]["running"], queues["generation"]["workers"]) == (1, 1)
-        assert queues["training"]["workers"] == 1
-        client.post(f"/tasks/{task['id']}/cancel")
+            worker = wait_until(busy)
+            assert worker["status"] == "busy"
+            assert worker["queues"] == ["generation"]
+            assert "tiny" in worker["models"]
+            assert worker["memory_bytes"] > 100_000_000
+            assert worker["pid"] == platform.replica("Generation").pid
+            assert worker["gpu_utilization"] is None
+            detail = client.get(f"/monitoring/tasks/{task['id']}").json()
+            assert detail["worker"] == worker["id"]
+            health = client.get("/monitoring/workers/health").json()
+            assert health["unhealthy"] == 0
+            assert health["healthy"] == health["total"] == len(health["workers"])
+            queues = {
+                queue["name"]: queue for queue in client.get("/monitoring/queues").json()["queues"]
+            }
+            assert (queues["generation"]["running"], queues["generation"]["workers"]) == (1, 1)
+            assert queues["training"]["workers"] == 1
+        finally:
+            # It would keep the model from every later test for half an hour.
+            client.post(f"/tasks/{task['id']}/cancel")
         wait_until(lambda: workers(client)["Generation"][0]["status"] == "idle")
 
 
