@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from db.models import Product, ProductImage, Task
+from db.models import Media, Product, Task
 from db.repositories.looks import LookRepository
 from db.repositories.products import ProductRepository
 from db.repositories.queue import TaskQueue
@@ -93,9 +93,14 @@ class Questions:
 
     async def _ask(self, config: Mapping[str, Any], product: Product) -> Task:
         settled = orders.settle_question(self.resources, config, _absent)
-        images = [_reference(image) for image in product.images[:_PICTURES]]
-        if not images:
+        shown = [
+            # In lists, pictures come without their digests.
+            await self.session.get_one(Media, image.media_id)
+            for image in product.images[:_PICTURES]
+        ]
+        if not shown:
             raise NothingToSee
+        images = [ImageReference(media.path, media.sha256) for media in shown]
         new = orders.question(settled, images)
         return await TaskQueue(self.session).enqueue(self.scope, new)
 
@@ -103,10 +108,6 @@ class Questions:
 def _absent(field: str, reason: str) -> UnprocessableField:
     del field, reason
     raise NoLanguageModel
-
-
-def _reference(image: ProductImage) -> ImageReference:
-    return ImageReference(image.media.path, image.media.sha256)
 
 
 def _described(product: Product) -> dict[str, Any]:
