@@ -17,6 +17,7 @@ from deployments.generation.server import Generation
 from deployments.upscaling.server import Upscaling
 from serve_app.backend.exports.projection import ExportProjection
 from serve_app.backend.generations.projection import GenerationProjection
+from serve_app.backend.questions.projection import CaptionProjection
 from serve_app.compute.runner.capacity import QueueSpec
 from serve_app.compute.runner.deployment import TaskRunner
 from serve_app.compute.runner.hosted import AbandonedJobs
@@ -42,6 +43,7 @@ OBSERVERS = (
     GenerationProjection(),
     ExportProjection(),
     TrainingProjection(),
+    CaptionProjection(),
     WorkflowProjection(),
     AbandonedJobs(lambda: Providers(get_settings())),
 )

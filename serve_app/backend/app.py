@@ -22,6 +22,7 @@ from serve_app.backend.predictions.endpoints import router as predictions
 from serve_app.backend.products.endpoints import router as products
 from serve_app.backend.products.images.endpoints import router as product_images
 from serve_app.backend.products.imports.endpoints import router as product_imports
+from serve_app.backend.questions.endpoints import router as questions
 from serve_app.backend.resolution_presets.endpoints import router as resolution_presets
 from serve_app.backend.search.endpoints import router as search
 from serve_app.backend.shootings.endpoints import router as shootings
@@ -65,6 +66,7 @@ _ROUTERS = (
     subject_images,
     # /subjects/{subject_id}/train, /products/{product_id}/train
     trainings,
+    questions,
     # /uploads
     uploads,
     # /search

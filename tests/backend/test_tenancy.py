@@ -220,7 +220,9 @@ async def test_the_owner_finds_all_of_it(gateway: Gateway) -> None:
         url = url_of(ROUTES[operation][1], world)
         value = world[FIELDS[field]] if field else ""
         response = await send(world, operation, url, **request_of(operation, world, field, value))
-        if response.status_code not in {200, 201, 204, 409}:
+        # Those that ask a hosted provider, which has no key here.
+        absent = {503} if operation in {"caption_product", "suggest_outfit"} else set()
+        if response.status_code not in {200, 201, 204, 409} | absent:
             wrong.append(f"{operation} {field or ''}: {response.text}")
     assert not wrong, "\n".join(wrong)
 

@@ -13,7 +13,7 @@ from configs.hosted import load_hosted
 from serve_app.compute.runner.handlers.base import Work
 from serve_app.compute.runner.hosted import Call
 from serve_app.core.images import inspect_image
-from serve_app.core.llm.answers import Answer, schema_of
+from serve_app.core.llm.answers import Answer, Outfit, schema_of
 from serve_app.core.llm.questions import question_of
 from serve_app.core.llm.schemas import first_violation
 from serve_app.core.providers.base import Outcome, Picture, TextOrder
@@ -51,6 +51,8 @@ class HostedText:
         outcome = await call.run(order, work.report)
         try:
             answer = _checked(outcome.text or "", expected, schema)
+            if expected is Outfit and answer is not None:
+                answer["product_ids"] = _offered(answer["product_ids"], config)
         except ValueError as error:
             await call.reject()
             raise HostedMalformed(provider, str(error)) from error
@@ -92,6 +94,12 @@ def _checked(
     if (path := first_violation(schema, found)) is not None:
         raise ValueError(f"the answer is not of the schema at {path}")
     return found
+
+
+def _offered(product_ids: list[str], config: Mapping[str, Any]) -> list[str]:
+    """Those of the answer that the question offered, each once; a model may make some up."""
+    known = {product["id"] for product in config["data"]["catalog"]}
+    return [one for one in dict.fromkeys(product_ids) if one in known]
 
 
 async def picture(work: Work, reference: Mapping[str, str]) -> Picture:

@@ -1,0 +1,1 @@
+"""Questions to language models about products and looks."""
