@@ -75,6 +75,47 @@ STATS = text(f"""
     bindparam("organization_id", type_=UUID), bindparam("window", type_=INTERVAL)
 )
 
+# How many workflows are in each state now; those that ended within the window, and their steps.
+WORKFLOW_STATS = text(f"""
+    WITH ended AS (
+        SELECT
+            id, status,
+            CAST(extract(epoch FROM completed_at - started_at) AS double precision) AS run
+        FROM workflows WHERE completed_at >= statement_timestamp() - :window AND {_OWN}
+    ), steps AS (
+        SELECT
+            type, status, reused,
+            CAST(extract(epoch FROM completed_at - started_at) AS double precision) AS run
+        FROM workflow_steps
+        WHERE completed_at >= statement_timestamp() - :window AND {_OWN}
+    ), by_type AS (
+        SELECT
+            type,
+            count(*) FILTER (WHERE status = 'completed') AS completed,
+            count(*) FILTER (WHERE status = 'failed') AS failed,
+            count(*) FILTER (WHERE reused) AS reused,
+            percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY run)
+                FILTER (WHERE status = 'completed' AND NOT reused) AS run
+        FROM steps GROUP BY type
+    )
+    SELECT
+        (
+            SELECT coalesce(jsonb_object_agg(status, count), '{{}}') FROM (
+                SELECT status, count(*) AS count FROM workflows WHERE {_OWN} GROUP BY status
+            ) AS states
+        ) AS states,
+        (SELECT count(*) FROM ended WHERE status = 'completed') AS completed,
+        (SELECT count(*) FROM ended WHERE status = 'failed') AS failed,
+        (SELECT count(*) FROM ended WHERE status = 'cancelled') AS cancelled,
+        (
+            SELECT percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY run)
+            FROM ended WHERE status = 'completed'
+        ) AS run,
+        (SELECT coalesce(jsonb_agg(by_type ORDER BY type), '[]') FROM by_type) AS steps
+""").bindparams(  # noqa: S608 (a constant of this module)
+    bindparam("organization_id", type_=UUID), bindparam("window", type_=INTERVAL)
+)
+
 # How full the database server is.
 DATABASE = text("""
     SELECT

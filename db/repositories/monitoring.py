@@ -17,7 +17,7 @@ from sqlalchemy.orm import undefer
 from db import monitoring_queries as queries
 from db.models import Adapter, Task, TaskStatus, Worker
 from db.repositories.scope import OrganizationScope, Page, PlatformScope, fetch_page
-from db.repositories.scoped import UnknownSort
+from db.repositories.scoped import order_by
 from db.session import ReadSession
 
 View: TypeAlias = OrganizationScope | PlatformScope
@@ -141,7 +141,7 @@ class Monitor:
             query = query.where(Task.created_at >= created_after)
         if created_before is not None:
             query = query.where(Task.created_at < created_before)
-        query = query.order_by(*_order(sort))
+        query = query.order_by(*order_by(sort, _SORTS))
         return await fetch_page(self._session, query, page=page, size=size, order_by=Task.id.desc())
 
     async def task(self, task_id: str) -> Task | None:
@@ -181,14 +181,3 @@ class Monitor:
         if self._organization is None:
             return []
         return [model.organization_id == self._organization]
-
-
-def _order(sort: str | None) -> list[Any]:
-    columns = []
-    for name in filter(None, (sort or "").split(",")):
-        column = _SORTS.get(name.removeprefix("-"))
-        if column is None:
-            raise UnknownSort(f"sort by {', '.join(_SORTS)}, with - before it to reverse")
-        ordered = column.desc() if name.startswith("-") else column.asc()
-        columns.append(ordered.nulls_last())
-    return columns

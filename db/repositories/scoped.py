@@ -203,3 +203,20 @@ class ScopedWriter(ScopedRepository[RowT]):
         found = await self.get(row.id)  # type: ignore[attr-defined]
         assert found is not None
         return found
+
+
+def order_by(sort: str | None, sorts: Mapping[str, Any]) -> list[Any]:
+    """Columns to order by, as ``sort`` names them (see `ScopedRepository.list`); rows without a
+    value come last.
+
+    Raises:
+        UnknownSort: as it says.
+    """
+    columns = []
+    for name in filter(None, (sort or "").split(",")):
+        column = sorts.get(name.removeprefix("-"))
+        if column is None:
+            raise UnknownSort(f"sort by {', '.join(sorts)}, with - before it to reverse")
+        ordered = column.desc() if name.startswith("-") else column.asc()
+        columns.append(ordered.nulls_last())
+    return columns

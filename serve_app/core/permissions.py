@@ -224,6 +224,8 @@ PERMISSIONS: Final[Mapping[str, Least]] = {
     "list_monitored_tasks": Least.VIEWER,
     "get_monitored_task": Least.VIEWER,
     "get_stats": Least.VIEWER,
+    "list_monitored_workflows": Least.VIEWER,
+    "get_workflow_stats": Least.VIEWER,
     # the webhooks,
     "list_webhooks": Least.VIEWER,
     "create_webhook": Least.EDITOR,

@@ -65,11 +65,12 @@ LISTS = {
     f"GET {COMPUTE_BASE}/training/": 1,
     f"GET {COMPUTE_BASE}/loras/": 1,
     f"GET {COMPUTE_BASE}/workflows/": 1,
+    f"GET {COMPUTE_BASE}/monitoring/workflows": 1,
 }
 # Of the platform as a whole; what is of a tenant in them: tests/compute/monitoring.
 SHARED = {
     f"GET {COMPUTE_BASE}/monitoring/{one}"
-    for one in ("queues", "workers", "workers/health", "stats")
+    for one in ("queues", "workers", "workers/health", "stats", "workflows/stats")
 }
 # What is made belongs to who asked.
 CREATIONS = {

@@ -13,18 +13,22 @@ from typing import Annotated, Literal
 from fastapi import Depends, Path, Query
 from pydantic import AwareDatetime
 
-from db.models import TaskStatus
-from db.repositories.monitoring import Monitor
+from db.models import TaskStatus, WorkflowStatus
+from db.repositories.monitoring import Monitor, View
 from db.repositories.scope import OrganizationScope, PlatformScope
+from db.repositories.workflow_monitor import WorkflowMonitor
 from serve_app.compute.monitoring.schemas import (
     MonitoredTaskDetailRead,
     MonitoredTaskList,
+    MonitoredWorkflowList,
     QueueRead,
     QueuesRead,
     StatsRead,
     WorkerList,
     WorkersHealthRead,
+    WorkflowStatsRead,
 )
+from serve_app.compute.monitoring.schemas import WorkflowStatus as WorkflowState
 from serve_app.compute.monitoring.service import (
     read_health,
     read_monitored_detail,
@@ -32,8 +36,9 @@ from serve_app.compute.monitoring.service import (
     read_stats,
     read_worker,
 )
+from serve_app.compute.monitoring.workflows import read_glance, read_workflow_stats
 from serve_app.compute.tasks.schemas import Status
-from serve_app.core.auth import Caller, NamedOrganization
+from serve_app.core.auth import Caller, NamedOrganization, Principal
 from serve_app.core.dependencies import Reading
 from serve_app.core.openapi import errors
 from serve_app.core.pagination import PageNumber, PageSize
@@ -71,11 +76,22 @@ Operator = Annotated[bool, Depends(_sees_all)]
 
 
 async def _monitor(session: Reading, caller: Caller, operator: Operator) -> Monitor:
-    view = PlatformScope() if operator else OrganizationScope(caller.organization_id)
-    return Monitor(session, view)
+    return Monitor(session, _view(caller, operator=operator))
+
+
+async def _workflow_monitor(
+    session: Reading, caller: Caller, operator: Operator
+) -> WorkflowMonitor:
+    return WorkflowMonitor(session, _view(caller, operator=operator))
+
+
+def _view(caller: Principal, *, operator: bool) -> View:
+    return PlatformScope() if operator else OrganizationScope(caller.organization_id)
 
 
 Looking = Annotated[Monitor, Depends(_monitor, scope="function")]
+
+LookingAtWorkflows = Annotated[WorkflowMonitor, Depends(_workflow_monitor, scope="function")]
 
 
 @router.get("/queues", operation_id="get_queues", responses=errors(401))
@@ -190,3 +206,52 @@ async def stats(
 ) -> StatsRead:
     """What was done within a window of time, how long it took, and what failed by which cause."""
     return await read_stats(monitor, timedelta(seconds=_WINDOWS[window]), operator=operator)
+
+
+@router.get("/workflows", operation_id="list_monitored_workflows", responses=errors(401))
+async def list_monitored_workflows(
+    monitor: LookingAtWorkflows,
+    page: PageNumber = 1,
+    size: PageSize = 20,
+    sort: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            description="`created_at`, `started_at`, `completed_at`, `duration`, `name`, `status`, "
+            "as for tasks.",
+        ),
+        Storable,
+    ] = None,
+    state: Annotated[
+        list[WorkflowState] | None, Query(alias="status", description="In these states; repeat it.")
+    ] = None,
+    id_prefix: Annotated[str, Query(max_length=64, description="Of the id."), Storable] = "",
+    created_after: Annotated[
+        AwareDatetime | None, Query(description="Made at this time or later.")
+    ] = None,
+    created_before: Annotated[
+        AwareDatetime | None, Query(description="Made before this time.")
+    ] = None,
+) -> MonitoredWorkflowList:
+    """Workflows at a glance: how far they are, and what has failed."""
+    with sorting():
+        rows = await monitor.list(
+            page=page,
+            size=size,
+            sort=sort,
+            statuses=[WorkflowStatus(one) for one in state or ()],
+            id_prefix=id_prefix,
+            created_after=created_after,
+            created_before=created_before,
+        )
+    items = [read_glance(one) for one in rows.items]
+    return MonitoredWorkflowList(items=items, total=rows.total, page=page, size=size)
+
+
+@router.get("/workflows/stats", operation_id="get_workflow_stats", responses=errors(401))
+async def workflow_stats(
+    monitor: LookingAtWorkflows,
+    window: Annotated[Window, Query(description="The last minutes, hours or days.")] = "1h",
+) -> WorkflowStatsRead:
+    """Workflows by state, and how those did that ended within a window of time."""
+    return await read_workflow_stats(monitor, timedelta(seconds=_WINDOWS[window]))

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from serve_app.compute.tasks.schemas import FailedAttempt, Status
 from serve_app.core.schemas import ListOf
 
+WorkflowStatus = Literal["created", "running", "paused", "completed", "failed", "cancelled"]
 WorkerStatus = Literal["idle", "busy", "loading", "unhealthy"]
 
 
@@ -218,3 +219,50 @@ class StatsRead(BaseModel):
     failures: list[FailureCountRead]
     storage: StorageUseRead
     database: DatabaseUseRead | None = Field(description="For operators.")
+
+
+class MonitoredWorkflowRead(BaseModel):
+    """A workflow at a glance."""
+
+    id: str
+    organization_id: UUID
+    name: str
+    status: WorkflowStatus
+    steps: int
+    steps_done: int
+    active_steps: list[str] = Field(description="Those at work, or waiting for a person.")
+    failed_steps: list[str]
+    error: str | None
+    error_code: str | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    duration_seconds: float | None = Field(description="From its start to its end, or until now.")
+
+
+class MonitoredWorkflowList(ListOf[MonitoredWorkflowRead]):
+    """One page of workflows."""
+
+
+class StepStatsRead(BaseModel):
+    """Steps of one type that ended within the window."""
+
+    type: str
+    completed: int
+    failed: int
+    reused: int = Field(description="Whose output an earlier workflow had made.")
+    run_p50_seconds: float | None
+    run_p95_seconds: float | None
+
+
+class WorkflowStatsRead(BaseModel):
+    """Workflows by state now, and figures of those that ended within a window of time."""
+
+    window_seconds: int
+    states: dict[WorkflowStatus, int]
+    completed: int
+    failed: int
+    cancelled: int
+    run_p50_seconds: float | None
+    run_p95_seconds: float | None
+    steps: list[StepStatsRead]
