@@ -6,7 +6,7 @@ This is the platform's own view, over all organizations; every row carries its o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy import Text, TextClause, any_, cast, func, insert, select, updat
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from db import queries
+from db.ids import new_workflow_id
 from db.models import (
     OnFailure,
     StepStatus,
@@ -37,6 +38,23 @@ _WITHOUT_RESULT = (StepStatus.RUNNING, StepStatus.FAILED, StepStatus.CANCELLED)
 _STOPPED = (WorkflowStatus.FAILED, WorkflowStatus.CANCELLED)
 _AT_ONCE = 100
 _OUTCOME = ("status", "error", "error_code", "started_at", "completed_at")
+_NEW_WORKFLOW = ("id", "organization_id", "on_failure", "cache", "priority")
+_NEW_STEP = (
+    "workflow_id",
+    "position",
+    "organization_id",
+    "name",
+    "type",
+    "config",
+    "depends_on",
+    "input_mappings",
+)
+_NOTHING_YET: dict[str, Any] = {
+    "error": None,
+    "error_code": None,
+    "started_at": None,
+    "completed_at": None,
+}
 _OF_WORKFLOW = ("id", "input", *_OUTCOME)
 _OF_STEP = ("workflow_id", "position", "plan", "output", "fingerprint", "reused", *_OUTCOME)
 
@@ -167,10 +185,78 @@ class WorkflowRuns:
         tasks = await self._tasks(ids)
         runs = [Run(one, steps[one.id], tasks[one.id]) for one in workflows]
         for run in runs:
-            self._before[run.workflow.id] = _changeable(run.workflow)
-            for step in run.steps:
-                self._before[step.workflow_id, step.position] = _changeable(step)
+            self._remember(run)
         return runs
+
+    async def add(
+        self,
+        scope: OrganizationScope,
+        steps: Sequence[Mapping[str, Any]],
+        *,
+        name: str,
+        on_failure: OnFailure = OnFailure.PAUSE,
+        cache: bool = False,
+        priority: int = 0,
+        requested_by: UUID | None = None,
+    ) -> Run:
+        """A new workflow. Nobody else sees it before the commit, so it is as if locked.
+
+        Args:
+            scope: whose it is.
+            steps: by position, ``name``, ``type``, ``config``, ``depends_on`` and
+                ``input_mappings`` of each.
+            name, on_failure, cache, priority, requested_by: see `db.models.Workflow`.
+        """
+        workflow = LockedWorkflow(
+            id=new_workflow_id(),
+            organization_id=scope.organization_id,
+            on_failure=on_failure,
+            cache=cache,
+            priority=priority,
+            status=WorkflowStatus.CREATED,
+            input={},
+            **_NOTHING_YET,
+        )
+        run = Run(
+            workflow,
+            [
+                LockedStep(
+                    workflow_id=workflow.id,
+                    organization_id=scope.organization_id,
+                    position=position,
+                    plan=None,
+                    status=StepStatus.PENDING,
+                    output=None,
+                    fingerprint=None,
+                    reused=False,
+                    **step,
+                    **_NOTHING_YET,
+                )
+                for position, step in enumerate(steps)
+            ],
+            {},
+        )
+        await self._session.execute(
+            insert(Workflow),
+            [
+                {
+                    **{column: getattr(workflow, column) for column in _NEW_WORKFLOW},
+                    "name": name,
+                    "requested_by": requested_by,
+                }
+            ],
+        )
+        await self._session.execute(
+            insert(WorkflowStep),
+            [{column: getattr(step, column) for column in _NEW_STEP} for step in run.steps],
+        )
+        self._remember(run)
+        return run
+
+    def _remember(self, run: Run) -> None:
+        self._before[run.workflow.id] = _changeable(run.workflow)
+        for step in run.steps:
+            self._before[step.workflow_id, step.position] = _changeable(step)
 
     async def save(self, runs: Sequence[Run]) -> None:
         """Write what was changed, in the order of the log: that a workflow goes on, steps that have
