@@ -33,6 +33,7 @@ BENCHMARKS = (
     "reads",
     "studio",
     "streams",
+    "workflows",
     "memory",
 )
 RESULTS = CHECKOUT / "benchmarks" / "results"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -22,17 +21,23 @@ from db.models import (
     OnFailure,
     StepStatus,
     Task,
-    TaskStatus,
     Workflow,
     WorkflowStatus,
     WorkflowStep,
     WorkflowTask,
 )
-from db.repositories.queue import NewTask, TaskQueue
+from db.repositories.queue import TaskQueue
 from db.repositories.scope import OrganizationScope
+from db.repositories.workflow_rows import (
+    ENDS,
+    LockedStep,
+    LockedWorkflow,
+    Placed,
+    Run,
+    StepTask,
+)
 from db.session import ReadSession, WriteSession
 
-_ENDS = (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED)
 _ENDED = (StepStatus.COMPLETED, StepStatus.FAILED, StepStatus.CANCELLED)
 _WITHOUT_RESULT = (StepStatus.RUNNING, StepStatus.FAILED, StepStatus.CANCELLED)
 _STOPPED = (WorkflowStatus.FAILED, WorkflowStatus.CANCELLED)
@@ -57,89 +62,6 @@ _NOTHING_YET: dict[str, Any] = {
 }
 _OF_WORKFLOW = ("id", "input", *_OUTCOME)
 _OF_STEP = ("workflow_id", "position", "plan", "output", "fingerprint", "reused", *_OUTCOME)
-
-
-@dataclass(slots=True)
-class LockedWorkflow:
-    """What of a workflow moves it on, and may be changed; see `db.models.Workflow`."""
-
-    id: str
-    organization_id: UUID
-    on_failure: OnFailure
-    cache: bool
-    priority: int
-    status: WorkflowStatus
-    input: dict[str, Any]
-    error: str | None
-    error_code: str | None
-    started_at: datetime | None
-    completed_at: datetime | None
-
-
-@dataclass(slots=True)
-class LockedStep:
-    """What of a step moves its workflow on, and may be changed; see `db.models.WorkflowStep`."""
-
-    workflow_id: str
-    organization_id: UUID
-    position: int
-    name: str
-    type: str
-    config: dict[str, Any]
-    depends_on: list[str]
-    input_mappings: dict[str, str]
-    plan: dict[str, Any] | None
-    status: StepStatus
-    output: dict[str, Any] | None
-    error: str | None
-    error_code: str | None
-    fingerprint: str | None
-    reused: bool
-    started_at: datetime | None
-    completed_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class StepTask:
-    """What has become of a task of a step."""
-
-    task_id: str
-    index: int
-    status: TaskStatus
-    output: dict[str, Any] | None
-    error: str | None
-    error_code: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A workflow that this transaction has locked, with its steps by position.
-
-    ``tasks``: by position, of the steps that have been started and have no result yet, the last
-    task of each index.
-    """
-
-    workflow: LockedWorkflow
-    steps: Sequence[LockedStep]
-    tasks: dict[int, dict[int, StepTask]]
-
-    def open_tasks(self) -> list[str]:
-        """Ids of the tasks that have not ended, in their order."""
-        return sorted(
-            task.task_id
-            for tasks in self.tasks.values()
-            for task in tasks.values()
-            if task.status not in _ENDS
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A task to queue, and where it stands in its workflow."""
-
-    step: LockedStep
-    index: int
-    task: NewTask
 
 
 class WorkflowRuns:
@@ -326,7 +248,7 @@ class WorkflowRuns:
                 _among(WorkflowTask.task_id, task_ids),
                 WorkflowTask.settled_at.is_(None),
                 Task.id == WorkflowTask.task_id,
-                Task.status.in_(_ENDS),
+                Task.status.in_(ENDS),
             )
             .values(settled_at=func.now()),
             execution_options={"synchronize_session": False},
@@ -407,7 +329,7 @@ async def unsettled(session: ReadSession) -> Sequence[str]:
         .join(Workflow, Workflow.id == WorkflowTask.workflow_id)
         .where(
             WorkflowTask.settled_at.is_(None),
-            Task.status.in_(_ENDS) | Workflow.status.in_(_STOPPED),
+            Task.status.in_(ENDS) | Workflow.status.in_(_STOPPED),
         )
         .order_by(WorkflowTask.task_id)
         .limit(_AT_ONCE)

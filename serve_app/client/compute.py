@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -22,6 +22,8 @@ from serve_app.client.answers import (
     StoredImage,
     Task,
     Training,
+    Workflow,
+    WorkflowPage,
 )
 from serve_app.client.errors import ClientError, TaskCancelled, TaskFailed
 from serve_app.client.monitoring import (
@@ -43,7 +45,7 @@ _PATIENCE_SECONDS = 60.0
 _ARCHIVE_SECONDS = 600.0
 
 _Model = TypeVar("_Model", bound=Answer)
-WaitedT = TypeVar("WaitedT", Task, Training)
+WaitedT = TypeVar("WaitedT", Task, Training, Workflow)
 
 
 class ComputeClient:
@@ -147,6 +149,45 @@ class ComputeClient:
         }
         return self._submit(Training, "/training/", body)
 
+    def create_workflow(
+        self,
+        name: str,
+        steps: Sequence[Mapping[str, Any]],
+        *,
+        start: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Workflow:
+        """Make a workflow.
+
+        Args:
+            name: for people.
+            steps: as ``POST /workflows/`` takes them.
+            start: its input, to start it at once; None: :meth:`start_workflow` does.
+            options: ``on_failure``, ``cache``, ``priority``.
+        """
+        body = {"name": name, "steps": list(steps), **options}
+        if start is None:
+            return self._submit(Workflow, "/workflows/", body)
+        return self._submit(Workflow, "/workflows/?start=true", {**body, "input": dict(start)})
+
+    def start_workflow(self, workflow_id: str, **values: Any) -> Workflow:
+        """Start a workflow that was made; ``values`` are its input."""
+        path = f"/workflows/{workflow_id}/start"
+        return _read(Workflow, self._request("POST", path, json={"input": values}))
+
+    def workflow(self, workflow_id: str) -> Workflow:
+        """A workflow as it stands now."""
+        return _read(Workflow, self._request("GET", f"/workflows/{workflow_id}"))
+
+    def workflows(self, *, size: int = 20) -> WorkflowPage:
+        """The newest workflows."""
+        answer = self._request("GET", "/workflows/", params={"size": size})
+        return _read(WorkflowPage, answer)
+
+    def steer(self, workflow_id: str, action: Literal["pause", "resume", "cancel"]) -> Workflow:
+        """Pause, resume or cancel a workflow."""
+        return _read(Workflow, self._request("POST", f"/workflows/{workflow_id}/{action}"))
+
     def training(self, training_id: str) -> Training:
         """A training as it stands now."""
         return _read(Training, self._request("GET", f"/training/{training_id}"))
@@ -220,12 +261,12 @@ class ComputeClient:
         poll_seconds: float = _POLL_SECONDS,
         timeout_seconds: float | None = None,
     ) -> WaitedT:
-        """Poll until a task or a training is completed.
+        """Poll until a task, a training or a workflow is completed.
 
         A platform that is out of reach for a while, or asks for patience, is tried again.
 
         Raises:
-            TaskFailed: the task failed.
+            TaskFailed: the task failed, or the workflow is paused.
             TaskCancelled: somebody cancelled it.
             TimeoutError: it had not ended after ``timeout_seconds``.
         """
@@ -250,7 +291,13 @@ class ComputeClient:
         return _completed(task)
 
     def _again(self, task: WaitedT) -> WaitedT:
-        return self.training(task.id) if isinstance(task, Training) else self.task(task.id)
+        match task:
+            case Workflow():
+                return self.workflow(task.id)
+            case Training():
+                return self.training(task.id)
+            case _:
+                return self.task(task.id)
 
     def download(self, url: str, path: Path) -> Path:
         """Fetch a stored object into a file, which appears whole or not at all."""
@@ -354,6 +401,9 @@ def _completed(task: WaitedT) -> WaitedT:
     if task.status == "failed":
         reason = (task.error or "no reason is known").rstrip(".")
         raise TaskFailed(f"{task.id} failed: {reason}.")
+    if task.status == "paused":
+        reason = (task.error or "a step waits for somebody to resume it").rstrip(".")
+        raise TaskFailed(f"{task.id} is paused: {reason}.")
     if task.status == "cancelled":
         raise TaskCancelled(f"{task.id} was cancelled.")
     return task

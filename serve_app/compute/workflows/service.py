@@ -9,7 +9,8 @@ from uuid import UUID
 
 from db.models import OnFailure, WorkflowStatus
 from db.repositories.scope import OrganizationScope
-from db.repositories.workflow_runs import Run, WorkflowRuns
+from db.repositories.workflow_rows import Run
+from db.repositories.workflow_runs import WorkflowRuns
 from db.repositories.workflows import WorkflowRepository, WorkflowState
 from db.session import WriteSession
 from serve_app.compute.storage.datasets import DatasetIntake
