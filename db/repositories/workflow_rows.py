@@ -1,4 +1,4 @@
-"""Workflows as what moves them on sees them: plain values, which are written when all is decided."""
+"""Workflows as what moves them on sees them: values, which are written when all is decided."""
 
 from __future__ import annotations
 
