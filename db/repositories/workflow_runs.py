@@ -139,25 +139,7 @@ class WorkflowRuns:
             input={},
             **_NOTHING_YET,
         )
-        run = Run(
-            workflow,
-            [
-                LockedStep(
-                    workflow_id=workflow.id,
-                    organization_id=scope.organization_id,
-                    position=position,
-                    plan=None,
-                    status=StepStatus.PENDING,
-                    output=None,
-                    fingerprint=None,
-                    reused=False,
-                    **step,
-                    **_NOTHING_YET,
-                )
-                for position, step in enumerate(steps)
-            ],
-            {},
-        )
+        run = Run(workflow, [_new(workflow, *one) for one in enumerate(steps)], {})
         await self._session.execute(
             insert(Workflow),
             [
@@ -318,6 +300,21 @@ class WorkflowRuns:
             )
         )
         return [output for output in found if output is not None]
+
+
+def _new(workflow: LockedWorkflow, position: int, step: Mapping[str, Any]) -> LockedStep:
+    return LockedStep(
+        workflow_id=workflow.id,
+        organization_id=workflow.organization_id,
+        position=position,
+        plan=None,
+        status=StepStatus.PENDING,
+        output=None,
+        fingerprint=None,
+        reused=False,
+        **step,
+        **_NOTHING_YET,
+    )
 
 
 async def unsettled(session: ReadSession) -> Sequence[str]:
