@@ -97,11 +97,19 @@ class Settlements:
             batch, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
             try:
                 await self._write_batch(batch)
-            except DATABASE_ERRORS as error:
-                # One of them may be at fault, or none: each for itself, again and again.
+            except Exception as error:  # noqa: BLE001 - of one of them, or of none
                 logger.warning("settling %s tasks: %s", len(batch), error)
                 for one in batch:
-                    await _persist(one.completion.task_id, partial(self._write_batch, [one]))
+                    await self._write_alone(one)
+
+    async def _write_alone(self, one: _Waiting) -> None:
+        """Write one result, again and again while the database is away. What cannot be written at
+        all is its attempt's own fault."""
+        try:
+            await _persist(one.completion.task_id, partial(self._write_batch, [one]))
+        except Exception as error:  # noqa: BLE001 - raised where the result comes from
+            if not one.settled.done():
+                one.settled.set_exception(error)
 
     async def _write_batch(self, batch: Sequence[_Waiting]) -> bool:
         wanted = [one for one in batch if not one.is_withdrawn]
