@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -23,7 +23,6 @@ from serve_app.client.answers import (
     Task,
     Training,
     Workflow,
-    WorkflowPage,
 )
 from serve_app.client.errors import ClientError, TaskCancelled, TaskFailed
 from serve_app.client.monitoring import (
@@ -34,13 +33,13 @@ from serve_app.client.monitoring import (
     Workers,
 )
 from serve_app.client.streams import Follower
+from serve_app.client.workflows import WorkflowCalls
 
 COMPUTE_BASE = "/compute/api/v1"
 
 _POLL_SECONDS = 0.2
 # How long a platform may be out of reach in the middle of a wait (a restart, a rate limit).
 _PATIENCE_SECONDS = 60.0
-
 # An archive is checked picture by picture before it is answered for.
 _ARCHIVE_SECONDS = 600.0
 
@@ -48,7 +47,7 @@ _Model = TypeVar("_Model", bound=Answer)
 WaitedT = TypeVar("WaitedT", Task, Training, Workflow)
 
 
-class ComputeClient:
+class ComputeClient(WorkflowCalls):
     """Blocking client of one platform; use it as a context manager.
 
     Args:
@@ -148,45 +147,6 @@ class ComputeClient:
             "config": given,
         }
         return self._submit(Training, "/training/", body)
-
-    def create_workflow(
-        self,
-        name: str,
-        steps: Sequence[Mapping[str, Any]],
-        *,
-        start: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Workflow:
-        """Make a workflow.
-
-        Args:
-            name: for people.
-            steps: as ``POST /workflows/`` takes them.
-            start: its input, to start it at once; None: :meth:`start_workflow` does.
-            options: ``on_failure``, ``cache``, ``priority``.
-        """
-        body = {"name": name, "steps": list(steps), **options}
-        if start is None:
-            return self._submit(Workflow, "/workflows/", body)
-        return self._submit(Workflow, "/workflows/?start=true", {**body, "input": dict(start)})
-
-    def start_workflow(self, workflow_id: str, **values: Any) -> Workflow:
-        """Start a workflow that was made; ``values`` are its input."""
-        path = f"/workflows/{workflow_id}/start"
-        return _read(Workflow, self._request("POST", path, json={"input": values}))
-
-    def workflow(self, workflow_id: str) -> Workflow:
-        """A workflow as it stands now."""
-        return _read(Workflow, self._request("GET", f"/workflows/{workflow_id}"))
-
-    def workflows(self, *, size: int = 20) -> WorkflowPage:
-        """The newest workflows."""
-        answer = self._request("GET", "/workflows/", params={"size": size})
-        return _read(WorkflowPage, answer)
-
-    def steer(self, workflow_id: str, action: Literal["pause", "resume", "cancel"]) -> Workflow:
-        """Pause, resume or cancel a workflow."""
-        return _read(Workflow, self._request("POST", f"/workflows/{workflow_id}/{action}"))
 
     def training(self, training_id: str) -> Training:
         """A training as it stands now."""
@@ -341,6 +301,9 @@ class ComputeClient:
         given = {name: value for name, value in body.items() if value is not None}
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         return _read(model, self._request("POST", path, json=given, headers=headers))
+
+    def _ask(self, model: type[_Model], method: str, path: str, **content: Any) -> _Model:
+        return _read(model, self._request(method, path, **content))
 
     def _request(self, method: str, path: str, **content: Any) -> httpx.Response:
         try:

@@ -311,7 +311,7 @@ class Runner:
         return await queue.retry_later(task.id, task.attempt, failure, done, delay=delay)
 
     async def _settle(self, work: Work, settling: Awaitable[bool]) -> bool:
-        """Whether the outcome counts: if the lease was lost meanwhile, what was stored is removed."""
+        """Whether the outcome counts; if the lease was lost, what was stored is removed."""
         settled = await settling
         if not settled:
             await self._tidy(work.discard())
