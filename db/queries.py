@@ -182,7 +182,8 @@ FREE = text("""
         SELECT organization_id, queue, min(available_at) AS wake_at FROM freed
         GROUP BY organization_id, queue ORDER BY organization_id, queue
     )
-    SELECT wake_lane(queue, organization_id, wake_at) FROM lane
+    -- The lane counts them already.
+    SELECT wake_lane(queue, organization_id, wake_at, 0, 0) FROM lane
 """).bindparams(bindparam("ids", type_=ARRAY(TEXT)))
 
 # Take back tasks whose lease ran out; see db/migrations/sql/*/reap_expired_tasks.sql.
