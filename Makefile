@@ -29,6 +29,10 @@ run: $(INSTALLED) ## Serve both APIs until Ctrl-C
 test: $(INSTALLED_DEV) ## Run all tests
 	@exec $(BIN)/python -m pytest $(ARGS)
 
+.PHONY: chaos
+chaos: $(INSTALLED_DEV) ## Kill replicas, runner and Postgres while 200 workflows run
+	@exec env SARTIQ_CHAOS_WORKFLOWS=200 $(BIN)/python -m pytest -s tests/chaos $(ARGS)
+
 .PHONY: lint
 lint: $(INSTALLED_DEV) ## Check style, formatting and the imports between rooms
 	@$(BIN)/ruff check .

@@ -34,6 +34,7 @@ BENCHMARKS = (
     "reads",
     "studio",
     "streams",
+    "workflows",
     "memory",
 )
 RESULTS = CHECKOUT / "benchmarks" / "results"

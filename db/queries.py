@@ -70,6 +70,38 @@ SETTLE_COMPLETED = text(f"""
     RETURNING id
 """)  # noqa: S608 (a constant of this module)
 
+# The same for many of them. An attempt that has completed has done so with this result.
+SETTLE_ALL = text("""
+    WITH result AS (
+        SELECT task.id, result.output, result.timeline
+        FROM jsonb_to_recordset(CAST(:results AS jsonb)) AS result (
+            id text, attempt integer, output jsonb, timeline jsonb
+        )
+        JOIN tasks task ON task.id = result.id AND task.attempt = result.attempt
+        WHERE task.status = 'running'
+        ORDER BY task.id FOR UPDATE OF task
+    ), settled AS (
+        UPDATE tasks SET
+            status = 'completed', output = result.output, progress = 1,
+            timeline = tasks.timeline || result.timeline,
+            lease_expires_at = NULL, completed_at = clock_timestamp(),
+            updated_at = clock_timestamp()
+        FROM result WHERE tasks.id = result.id
+        RETURNING tasks.id
+    )
+    SELECT id FROM settled
+    UNION
+    SELECT task.id
+    FROM jsonb_to_recordset(CAST(:results AS jsonb)) AS result (id text, attempt integer)
+    JOIN tasks task ON task.id = result.id AND task.attempt = result.attempt
+    WHERE task.status = 'completed'
+""")
+
+LOCK_LOG = text("""
+    SELECT FROM event_cursors WHERE organization_id = ANY (:organization_ids)
+    ORDER BY organization_id FOR UPDATE
+""").bindparams(bindparam("organization_ids", type_=ARRAY(UUID)))
+
 _FAILURE = """
     failures || jsonb_build_object(
         'attempt', attempt, 'at', clock_timestamp(), 'code', CAST(:code AS text),
@@ -150,7 +182,8 @@ FREE = text("""
         SELECT organization_id, queue, min(available_at) AS wake_at FROM freed
         GROUP BY organization_id, queue ORDER BY organization_id, queue
     )
-    SELECT wake_lane(queue, organization_id, wake_at) FROM lane
+    -- The lane counts them already.
+    SELECT wake_lane(queue, organization_id, wake_at, 0, 0) FROM lane
 """).bindparams(bindparam("ids", type_=ARRAY(TEXT)))
 
 # Take back tasks whose lease ran out; see db/migrations/sql/*/reap_expired_tasks.sql.

@@ -74,6 +74,16 @@ class ClaimedTask:
 
 
 @dataclass(frozen=True, slots=True)
+class Completion:
+    """The result of an attempt, and what it did when (`Timeline.as_dict`)."""
+
+    task_id: str
+    attempt: int
+    output: Mapping[str, Any]
+    timeline: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Why an attempt failed: a stable ``code`` for programs, a ``reason`` for people."""
 
@@ -206,6 +216,31 @@ class TaskQueue:
             timeline=_json(timeline),
         )
 
+    async def settle_all(self, completions: Sequence[Completion]) -> set[str]:
+        """Store results in one statement; the ids of those that count. One that was stored already
+        counts again: whoever asks did not hear of its commit."""
+        rows = await self._rows(
+            queries.SETTLE_ALL,
+            results=_json(
+                [
+                    {
+                        "id": one.task_id,
+                        "attempt": one.attempt,
+                        "output": dict(one.output),
+                        "timeline": dict(one.timeline),
+                    }
+                    for one in completions
+                ]
+            ),
+        )
+        return {row["id"] for row in rows}
+
+    async def lock_log(self, organization_ids: Collection[UUID]) -> None:
+        """Before the commit of what concerns several organizations: their logs are locked in the
+        order in which everybody locks them."""
+        if len(organization_ids) > 1:
+            await self._rows(queries.LOCK_LOG, organization_ids=list(organization_ids))
+
     async def settle_failed(
         self,
         task_id: str,
@@ -302,5 +337,6 @@ def _row(scope: OrganizationScope, task: NewTask) -> dict[str, Any]:
     return {**fields, "config": dict(task.config)}
 
 
-def _json(value: Mapping[str, Any]) -> str:
-    return orjson.dumps(dict(value)).decode()
+def _json(value: Any) -> str:
+    # A mapping of any kind is a JSON object.
+    return orjson.dumps(value, default=dict).decode()

@@ -6,8 +6,7 @@ This is the platform's own view, over all organizations; every row carries its o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -17,111 +16,52 @@ from sqlalchemy import Text, TextClause, any_, cast, func, insert, select, updat
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from db import queries
+from db.ids import new_workflow_id
 from db.models import (
     OnFailure,
     StepStatus,
     Task,
-    TaskStatus,
     Workflow,
     WorkflowStatus,
     WorkflowStep,
     WorkflowTask,
 )
-from db.repositories.queue import NewTask, TaskQueue
+from db.repositories.queue import TaskQueue
 from db.repositories.scope import OrganizationScope
+from db.repositories.workflow_rows import (
+    ENDS,
+    LockedStep,
+    LockedWorkflow,
+    Placed,
+    Run,
+    StepTask,
+)
 from db.session import ReadSession, WriteSession
 
-_ENDS = (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED)
 _ENDED = (StepStatus.COMPLETED, StepStatus.FAILED, StepStatus.CANCELLED)
 _WITHOUT_RESULT = (StepStatus.RUNNING, StepStatus.FAILED, StepStatus.CANCELLED)
 _STOPPED = (WorkflowStatus.FAILED, WorkflowStatus.CANCELLED)
 _AT_ONCE = 100
 _OUTCOME = ("status", "error", "error_code", "started_at", "completed_at")
+_NEW_WORKFLOW = ("id", "organization_id", "on_failure", "cache", "priority")
+_NEW_STEP = (
+    "workflow_id",
+    "position",
+    "organization_id",
+    "name",
+    "type",
+    "config",
+    "depends_on",
+    "input_mappings",
+)
+_NOTHING_YET: dict[str, Any] = {
+    "error": None,
+    "error_code": None,
+    "started_at": None,
+    "completed_at": None,
+}
 _OF_WORKFLOW = ("id", "input", *_OUTCOME)
 _OF_STEP = ("workflow_id", "position", "plan", "output", "fingerprint", "reused", *_OUTCOME)
-
-
-@dataclass(slots=True)
-class LockedWorkflow:
-    """What of a workflow moves it on, and may be changed; see `db.models.Workflow`."""
-
-    id: str
-    organization_id: UUID
-    on_failure: OnFailure
-    cache: bool
-    priority: int
-    status: WorkflowStatus
-    input: dict[str, Any]
-    error: str | None
-    error_code: str | None
-    started_at: datetime | None
-    completed_at: datetime | None
-
-
-@dataclass(slots=True)
-class LockedStep:
-    """What of a step moves its workflow on, and may be changed; see `db.models.WorkflowStep`."""
-
-    workflow_id: str
-    organization_id: UUID
-    position: int
-    name: str
-    type: str
-    config: dict[str, Any]
-    depends_on: list[str]
-    input_mappings: dict[str, str]
-    plan: dict[str, Any] | None
-    status: StepStatus
-    output: dict[str, Any] | None
-    error: str | None
-    error_code: str | None
-    fingerprint: str | None
-    reused: bool
-    started_at: datetime | None
-    completed_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class StepTask:
-    """What has become of a task of a step."""
-
-    task_id: str
-    index: int
-    status: TaskStatus
-    output: dict[str, Any] | None
-    error: str | None
-    error_code: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A workflow that this transaction has locked, with its steps by position.
-
-    ``tasks``: by position, of the steps that have been started and have no result yet, the last
-    task of each index.
-    """
-
-    workflow: LockedWorkflow
-    steps: Sequence[LockedStep]
-    tasks: dict[int, dict[int, StepTask]]
-
-    def open_tasks(self) -> list[str]:
-        """Ids of the tasks that have not ended, in their order."""
-        return sorted(
-            task.task_id
-            for tasks in self.tasks.values()
-            for task in tasks.values()
-            if task.status not in _ENDS
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A task to queue, and where it stands in its workflow."""
-
-    step: LockedStep
-    index: int
-    task: NewTask
 
 
 class WorkflowRuns:
@@ -167,10 +107,60 @@ class WorkflowRuns:
         tasks = await self._tasks(ids)
         runs = [Run(one, steps[one.id], tasks[one.id]) for one in workflows]
         for run in runs:
-            self._before[run.workflow.id] = _changeable(run.workflow)
-            for step in run.steps:
-                self._before[step.workflow_id, step.position] = _changeable(step)
+            self._remember(run)
         return runs
+
+    async def add(
+        self,
+        scope: OrganizationScope,
+        steps: Sequence[Mapping[str, Any]],
+        *,
+        name: str,
+        on_failure: OnFailure = OnFailure.PAUSE,
+        cache: bool = False,
+        priority: int = 0,
+        requested_by: UUID | None = None,
+    ) -> Run:
+        """A new workflow. Nobody else sees it before the commit, so it is as if locked.
+
+        Args:
+            scope: whose it is.
+            steps: by position, ``name``, ``type``, ``config``, ``depends_on`` and
+                ``input_mappings`` of each.
+            name, on_failure, cache, priority, requested_by: see `db.models.Workflow`.
+        """
+        workflow = LockedWorkflow(
+            id=new_workflow_id(),
+            organization_id=scope.organization_id,
+            on_failure=on_failure,
+            cache=cache,
+            priority=priority,
+            status=WorkflowStatus.CREATED,
+            input={},
+            **_NOTHING_YET,
+        )
+        run = Run(workflow, [_new(workflow, *one) for one in enumerate(steps)], {})
+        await self._session.execute(
+            insert(Workflow),
+            [
+                {
+                    **{column: getattr(workflow, column) for column in _NEW_WORKFLOW},
+                    "name": name,
+                    "requested_by": requested_by,
+                }
+            ],
+        )
+        await self._session.execute(
+            insert(WorkflowStep),
+            [{column: getattr(step, column) for column in _NEW_STEP} for step in run.steps],
+        )
+        self._remember(run)
+        return run
+
+    def _remember(self, run: Run) -> None:
+        self._before[run.workflow.id] = _changeable(run.workflow)
+        for step in run.steps:
+            self._before[step.workflow_id, step.position] = _changeable(step)
 
     async def save(self, runs: Sequence[Run]) -> None:
         """Write what was changed, in the order of the log: that a workflow goes on, steps that have
@@ -240,7 +230,7 @@ class WorkflowRuns:
                 _among(WorkflowTask.task_id, task_ids),
                 WorkflowTask.settled_at.is_(None),
                 Task.id == WorkflowTask.task_id,
-                Task.status.in_(_ENDS),
+                Task.status.in_(ENDS),
             )
             .values(settled_at=func.now()),
             execution_options={"synchronize_session": False},
@@ -312,6 +302,21 @@ class WorkflowRuns:
         return [output for output in found if output is not None]
 
 
+def _new(workflow: LockedWorkflow, position: int, step: Mapping[str, Any]) -> LockedStep:
+    return LockedStep(
+        workflow_id=workflow.id,
+        organization_id=workflow.organization_id,
+        position=position,
+        plan=None,
+        status=StepStatus.PENDING,
+        output=None,
+        fingerprint=None,
+        reused=False,
+        **step,
+        **_NOTHING_YET,
+    )
+
+
 async def unsettled(session: ReadSession) -> Sequence[str]:
     """Tasks that have ended, whose workflows do not know it, and tasks that go on though their
     workflow has been stopped; in the order in which they were queued."""
@@ -321,7 +326,7 @@ async def unsettled(session: ReadSession) -> Sequence[str]:
         .join(Workflow, Workflow.id == WorkflowTask.workflow_id)
         .where(
             WorkflowTask.settled_at.is_(None),
-            Task.status.in_(_ENDS) | Workflow.status.in_(_STOPPED),
+            Task.status.in_(ENDS) | Workflow.status.in_(_STOPPED),
         )
         .order_by(WorkflowTask.task_id)
         .limit(_AT_ONCE)

@@ -1,4 +1,5 @@
-"""Workflows as their owner sees them."""
+"""Workflows as their owner sees them. New ones, and what moves them on:
+:mod:`db.repositories.workflow_runs`."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from sqlalchemy.orm import defer
 
 from db.models import Task, TaskStatus, Workflow, WorkflowStatus, WorkflowStep, WorkflowTask
 from db.repositories.scope import OrganizationScope, Page, fetch_page
-from db.session import ReadSession, WriteSession
+from db.session import ReadSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,33 +119,3 @@ class WorkflowRepository:
 
     def _owns(self, rows: type[WorkflowStep | WorkflowTask]) -> Any:
         return rows.organization_id == self._scope.organization_id
-
-
-class WorkflowWriter(WorkflowRepository):
-    """Workflows, and new ones. What moves them on is in :mod:`db.repositories.workflow_runs`."""
-
-    def __init__(self, session: WriteSession, scope: OrganizationScope) -> None:
-        super().__init__(session, scope)
-        self._session: WriteSession = session
-
-    async def add(self, steps: Sequence[Mapping[str, Any]], **values: Any) -> str:
-        """A new workflow; its id.
-
-        Args:
-            steps: by position, the columns of each: ``name``, ``type``, ``config``,
-                ``depends_on``, ``input_mappings``.
-            values: columns of the workflow: ``name``, ``on_failure``, ``cache``, ``priority``,
-                ``requested_by``.
-        """
-        organization_id = self._scope.organization_id
-        workflow = Workflow(organization_id=organization_id, **values)
-        self._session.add(workflow)
-        await self._session.flush()
-        self._session.add_all(
-            WorkflowStep(
-                workflow_id=workflow.id, position=position, organization_id=organization_id, **step
-            )
-            for position, step in enumerate(steps)
-        )
-        await self._session.flush()
-        return workflow.id

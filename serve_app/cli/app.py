@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from serve_app.cli import db, demo, doctor, models, pictures, seed, tail, tasks, train, workers
+from serve_app.cli import (
+    db,
+    demo,
+    doctor,
+    models,
+    pictures,
+    seed,
+    tail,
+    tasks,
+    train,
+    workers,
+    workflows,
+)
 
 app = typer.Typer(
     name="sartiq",
@@ -49,4 +61,5 @@ app.command()(seed.seed)
 app.command()(tail.tail)
 app.command()(workers.workers)
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(workflows.app, name="workflows")
 app.add_typer(db.app, name="db")

@@ -8,6 +8,8 @@ from serve_app.client.answers import (
     Task,
     TrainedLora,
     Training,
+    Workflow,
+    WorkflowStep,
 )
 from serve_app.client.compute import COMPUTE_BASE, ComputeClient, is_local, local_client, local_url
 from serve_app.client.errors import ClientError, TaskCancelled, TaskFailed
@@ -25,6 +27,8 @@ __all__ = [
     "TaskFailed",
     "TrainedLora",
     "Training",
+    "Workflow",
+    "WorkflowStep",
     "is_local",
     "local_client",
     "local_url",

@@ -156,3 +156,52 @@ class EventPage(Answer):
     items: list[Event]
     next_after: int
     last_seq: int
+
+
+class WorkflowStep(Answer):
+    """A step as it stands; ``progress`` is in [0, 1]."""
+
+    name: str
+    type: str
+    status: str
+    progress: float = 0.0
+    output: TaskOutput | None = None
+    reused: bool = False
+    error: str | None = None
+
+    @property
+    def images(self) -> tuple[OutputImage, ...]:
+        """The pictures that it has made."""
+        return self.output.images if self.output else ()
+
+
+class Workflow(Answer):
+    """A workflow as it stands; ``progress`` is in [0, 1], ``current_step`` an index of a step."""
+
+    id: str
+    name: str
+    status: Literal["created", "running", "paused", "completed", "failed", "cancelled"]
+    steps: tuple[WorkflowStep, ...]
+    progress: float = 0.0
+    current_step: int | None = None
+    error: str | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more happens by itself: it has ended, or waits for a person."""
+        return self.status in ENDS | {"paused", "created"}
+
+    @property
+    def images(self) -> tuple[OutputImage, ...]:
+        """The pictures of its last step."""
+        return self.steps[-1].images
+
+
+class WorkflowPage(Answer):
+    """Workflows, the newest first."""
+
+    items: tuple[Workflow, ...]
+    total: int

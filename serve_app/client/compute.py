@@ -22,6 +22,7 @@ from serve_app.client.answers import (
     StoredImage,
     Task,
     Training,
+    Workflow,
 )
 from serve_app.client.errors import ClientError, TaskCancelled, TaskFailed
 from serve_app.client.monitoring import (
@@ -32,21 +33,21 @@ from serve_app.client.monitoring import (
     Workers,
 )
 from serve_app.client.streams import Follower
+from serve_app.client.workflows import WorkflowCalls
 
 COMPUTE_BASE = "/compute/api/v1"
 
 _POLL_SECONDS = 0.2
 # How long a platform may be out of reach in the middle of a wait (a restart, a rate limit).
 _PATIENCE_SECONDS = 60.0
-
 # An archive is checked picture by picture before it is answered for.
 _ARCHIVE_SECONDS = 600.0
 
 _Model = TypeVar("_Model", bound=Answer)
-WaitedT = TypeVar("WaitedT", Task, Training)
+WaitedT = TypeVar("WaitedT", Task, Training, Workflow)
 
 
-class ComputeClient:
+class ComputeClient(WorkflowCalls):
     """Blocking client of one platform; use it as a context manager.
 
     Args:
@@ -220,12 +221,12 @@ class ComputeClient:
         poll_seconds: float = _POLL_SECONDS,
         timeout_seconds: float | None = None,
     ) -> WaitedT:
-        """Poll until a task or a training is completed.
+        """Poll until a task, a training or a workflow is completed.
 
         A platform that is out of reach for a while, or asks for patience, is tried again.
 
         Raises:
-            TaskFailed: the task failed.
+            TaskFailed: the task failed, or the workflow is paused.
             TaskCancelled: somebody cancelled it.
             TimeoutError: it had not ended after ``timeout_seconds``.
         """
@@ -250,7 +251,13 @@ class ComputeClient:
         return _completed(task)
 
     def _again(self, task: WaitedT) -> WaitedT:
-        return self.training(task.id) if isinstance(task, Training) else self.task(task.id)
+        match task:
+            case Workflow():
+                return self.workflow(task.id)
+            case Training():
+                return self.training(task.id)
+            case _:
+                return self.task(task.id)
 
     def download(self, url: str, path: Path) -> Path:
         """Fetch a stored object into a file, which appears whole or not at all."""
@@ -294,6 +301,9 @@ class ComputeClient:
         given = {name: value for name, value in body.items() if value is not None}
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         return _read(model, self._request("POST", path, json=given, headers=headers))
+
+    def _ask(self, model: type[_Model], method: str, path: str, **content: Any) -> _Model:
+        return _read(model, self._request(method, path, **content))
 
     def _request(self, method: str, path: str, **content: Any) -> httpx.Response:
         try:
@@ -354,6 +364,9 @@ def _completed(task: WaitedT) -> WaitedT:
     if task.status == "failed":
         reason = (task.error or "no reason is known").rstrip(".")
         raise TaskFailed(f"{task.id} failed: {reason}.")
+    if task.status == "paused":
+        reason = (task.error or "a step waits for somebody to resume it").rstrip(".")
+        raise TaskFailed(f"{task.id} is paused: {reason}.")
     if task.status == "cancelled":
         raise TaskCancelled(f"{task.id} was cancelled.")
     return task

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 
 from db.models import Export, Task, TaskStatus
@@ -17,13 +19,15 @@ class ExportProjection:
     up with: a task that was cancelled or lost has delivered nothing.
     """
 
-    async def settled(self, session: WriteSession, task_id: str) -> None:
+    async def settled(self, session: WriteSession, task_ids: Sequence[str]) -> None:
         """See `Observer.settled`."""
-        export = await session.scalar(select(Export).where(Export.task_id == task_id))
-        if export is None:
-            return
-        task = await session.get_one(Task, task_id, populate_existing=True)
-        if task.status is TaskStatus.COMPLETED:
+        exports = await session.scalars(
+            select(Export)
+            .join(Task, Task.id == Export.task_id)
+            .where(Export.task_id.in_(task_ids), Task.status == TaskStatus.COMPLETED)
+            .order_by(Export.id)
+        )
+        for export in exports.all():
             scope = OrganizationScope(export.organization_id)
             await ExportWriter(session, scope).mark_exported(export)
 

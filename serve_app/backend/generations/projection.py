@@ -7,6 +7,7 @@ settled elsewhere (a cancelled task, one whose runner was lost) is caught up wit
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,14 +45,14 @@ _EVENTS = {
 class GenerationProjection:
     """What the runner tells of tasks that have ended."""
 
-    async def settled(self, session: WriteSession, task_id: str) -> None:
-        """Draw a task's outcome into its generation, if it belongs to one and has ended."""
-        step = await session.scalar(
-            select(GenerationStep).where(
-                GenerationStep.task_id == task_id, GenerationStep.projected_at.is_(None)
-            )
+    async def settled(self, session: WriteSession, task_ids: Sequence[str]) -> None:
+        """Draw the outcomes of tasks that have ended into the generations that they belong to."""
+        steps = await session.scalars(
+            select(GenerationStep)
+            .where(GenerationStep.task_id.in_(task_ids), GenerationStep.projected_at.is_(None))
+            .order_by(GenerationStep.generation_id, GenerationStep.task_id)
         )
-        if step is not None:
+        for step in steps.all():
             await _Projecting(session, step).run()
 
     async def catch_up(self, database: Database) -> None:
@@ -68,7 +69,7 @@ class GenerationProjection:
         for task_id in task_ids:
             try:
                 async with database.write() as session:
-                    await self.settled(session, task_id)
+                    await self.settled(session, [task_id])
             except Exception:
                 # The others must not wait for it.
                 logger.exception("the outcome of %s could not be drawn in", task_id)

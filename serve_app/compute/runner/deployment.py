@@ -16,7 +16,8 @@ from configs.settings import get_settings
 from serve_app.compute.runner.board import PERIOD_SECONDS, WorkerCopy
 from serve_app.compute.runner.capacity import QueueSpec, ReplicaWatch
 from serve_app.compute.runner.gauges import GAUGE_SECONDS, Gauges
-from serve_app.compute.runner.runner import Observer, Runner
+from serve_app.compute.runner.runner import Runner
+from serve_app.compute.runner.settlements import Observer
 from serve_app.core.resources import open_resources
 from telemetry.reports import Holdings, Reporter
 from telemetry.setup import configure

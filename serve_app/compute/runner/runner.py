@@ -10,22 +10,26 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from db.errors import DatabaseUnavailable, is_transient
+from db.errors import is_transient
 from db.listen import CANCEL_CHANNEL, TASKS_CHANNEL, Notification
 from db.repositories.limits import LimitWriter
 from db.repositories.queue import ClaimedTask, TaskQueue
 from db.repositories.queue_monitor import QueueMonitor
-from db.session import Database, WriteSession
 from db.timeline import Timeline
 from serve_app.compute.runner.capacity import ReplicaWatch
-from serve_app.compute.runner.handlers import Work, handler_of, time_limit
+from serve_app.compute.runner.handlers import Handler, Work, handler_of, time_limit
 from serve_app.compute.runner.lease import Held, Leases
 from serve_app.compute.runner.previews import Previews
 from serve_app.compute.runner.retry import Stalled, classify
+from serve_app.compute.runner.settlements import (
+    DATABASE_ERRORS,
+    Observer,
+    Settlements,
+    outcome,
+)
 from serve_app.compute.runner.trail import Trail
 from serve_app.compute.training.projection import close_trainings
 from serve_app.compute.webhooks.deliverer import Deliverer
@@ -36,25 +40,11 @@ from serve_app.core.uploads import sweep_uploads
 
 logger = logging.getLogger(__name__)
 
-_SETTLE_RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 _BACKLOG_SECONDS = 0.4
 _SWEEP_SECONDS = 3600.0
 _BACKLOG_FRESH_SECONDS = 3.0
-# What a lost connection to Postgres looks like.
-_DATABASE_ERRORS = (SQLAlchemyError, DatabaseUnavailable, OSError)
-
 
 Chore: TypeAlias = tuple[float, Callable[[], Awaitable[None]]]
-
-
-class Observer(Protocol):
-    """Whoever made a task, and has something to do when it has ended."""
-
-    async def settled(self, session: WriteSession, task_id: str) -> None:
-        """A task has ended; the transaction is the one that says so, and commits both."""
-
-    async def catch_up(self, database: Database) -> None:
-        """See to tasks that were ended by somebody else, or whose runner was lost."""
 
 
 class Runner:
@@ -68,6 +58,7 @@ class Runner:
         watch: knows how much each queue's replicas can take on.
         observers: are told of every task that has ended.
         chores: what else is to be done again and again, by the seconds between.
+        handlers: by type of task, what carries it out; those of the platform for all others.
     """
 
     def __init__(
@@ -79,6 +70,7 @@ class Runner:
         *,
         observers: Sequence[Observer] = (),
         chores: Sequence[Chore] = (),
+        handlers: Mapping[str, Handler] = MappingProxyType({}),
     ) -> None:
         self.runner_id = runner_id
         self._resources = resources
@@ -87,6 +79,8 @@ class Runner:
         self._wake = {queue: asyncio.Event() for queue in handles}
         self._watch = watch(self._wake_queue)
         self._observers = tuple(observers)
+        self._handlers = handlers
+        self._settlements = Settlements(resources.database, observers)
         self._chores = tuple(chores)
         self._leases = Leases(resources.database, runner_id, self._settings.lease_seconds)
         self._previews = Previews(resources.database)
@@ -178,7 +172,7 @@ class Runner:
                 await asyncio.sleep(seconds)
                 try:
                     await step()
-                except _DATABASE_ERRORS as error:
+                except DATABASE_ERRORS as error:
                     logger.warning("%s: %s", step.__name__, error)
 
         return asyncio.create_task(loop(), name=step.__name__)
@@ -191,7 +185,7 @@ class Runner:
             wake.clear()
             try:
                 await self._claim(queue)
-            except _DATABASE_ERRORS as error:
+            except DATABASE_ERRORS as error:
                 logger.warning("claiming from %s: %s", queue, error)
             try:
                 # Notifications make this prompt; the timeout makes it certain.
@@ -267,20 +261,28 @@ class Runner:
             try:
                 await self._see_through(work, trail)
             except asyncio.CancelledError:
-                if self._draining and await self._settle(work, partial(_release, work=work)):
-                    trail.released()
+                if self._draining:
+                    work.timeline.end()
+                    release = partial(_release, work=work)
+                    if await self._settle(work, self._settlements.write(task.id, release)):
+                        trail.released()
                 await self._tidy(work.discard())
             finally:
                 self._leases.drop(task)
                 self._wake_queue(task.queue)
 
     async def _see_through(self, work: Work, trail: Trail) -> None:
+        task = work.task
         try:
             output = await self._run(work)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the attempt's outcome
-            await self._settle(work, partial(self._fail, work=work, error=error, trail=trail))
+            work.timeline.end()
+            fail = partial(self._fail, work=work, error=error, trail=trail)
+            await self._settle(work, self._settlements.write(task.id, fail))
         else:
-            if await self._settle(work, partial(_complete, work=work, output=output)):
+            work.timeline.end()
+            done = self._settlements.complete(outcome(work, output), task.organization_id)
+            if await self._settle(work, done):
                 trail.completed()
             await self._tidy(work.discard_earlier())
 
@@ -288,7 +290,9 @@ class Runner:
         seconds = time_limit(work.task.type, self._resources.settings)
         try:
             async with asyncio.timeout(seconds):
-                return await handler_of(work.task, self._resources.providers.names).run(work)
+                own = self._handlers.get(work.task.type)
+                handler = own or handler_of(work.task, self._resources.providers.names)
+                return await handler.run(work)
         except TimeoutError:
             raise Stalled(f"The attempt took longer than {seconds:g} s") from None
 
@@ -306,45 +310,12 @@ class Runner:
             return await queue.settle_failed(task.id, task.attempt, failure, done)
         return await queue.retry_later(task.id, task.attempt, failure, done, delay=delay)
 
-    async def _settle(self, work: Work, write: Callable[[TaskQueue], Awaitable[bool]]) -> bool:
-        """Write an outcome, as often as it takes: a database that is away comes back.
-
-        Whether it counts: if the lease was lost meanwhile, the database refuses it, and what was
-        stored is removed.
-        """
-        work.timeline.end()
-        tries = 0
-        while True:
-            try:
-                async with self._resources.database.write() as session:
-                    settled = await write(TaskQueue(session))
-                    if settled:
-                        await self._tell(session, work.task.id)
-                break
-            except _DATABASE_ERRORS as error:
-                logger.warning("settling %s: %s", work.task.id, error)
-                delay = _SETTLE_RETRY_SECONDS[min(tries, len(_SETTLE_RETRY_SECONDS) - 1)]
-                tries += 1
-                await asyncio.sleep(delay)
+    async def _settle(self, work: Work, settling: Awaitable[bool]) -> bool:
+        """Whether the outcome counts; if the lease was lost, what was stored is removed."""
+        settled = await settling
         if not settled:
             await self._tidy(work.discard())
         return settled
-
-    async def _tell(self, session: WriteSession, task_id: str) -> None:
-        """Tell the observers that a task has ended.
-
-        One that fails must neither undo the task nor stop the runner: what it did is rolled back,
-        and it sees the task again when it catches up. A database that is away, or that chose this
-        transaction to break a deadlock, fails all of it, which is then tried again.
-        """
-        for observer in self._observers:
-            try:
-                async with session.begin_nested():
-                    await observer.settled(session, task_id)
-            except Exception as error:
-                if is_transient(error):
-                    raise
-                logger.exception("%s could not be told of %s", type(observer).__name__, task_id)
 
     async def _tidy(self, removal: Awaitable[None]) -> None:
         """Remove objects that no task shows; failing at that must not fail the task."""
@@ -352,11 +323,6 @@ class Runner:
             await removal
         except SartiqError as error:
             logger.warning("objects were left in storage: %s", error)
-
-
-async def _complete(queue: TaskQueue, *, work: Work, output: Mapping[str, Any]) -> bool:
-    task = work.task
-    return await queue.settle_completed(task.id, task.attempt, output, work.timeline.as_dict())
 
 
 async def _release(queue: TaskQueue, *, work: Work) -> bool:

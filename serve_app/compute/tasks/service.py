@@ -90,14 +90,12 @@ class Submission:
         Raises:
             UnprocessableField: a picture is unusable, or the result would be too large.
         """
-        provider = getattr(config, "provider", None)
-        if provider is not None and provider not in self.resources.providers:
-            raise self._refuse("provider", "this installation has no key for it")
+        self.check_provider(config)
         source = await self.picture(config.image_url, "image_url")
         if isinstance(config, UpscaleConfig):
             self._check_result_size(source, config.scale)
         settled = config.model_dump(exclude={"image_url", "background_url"})
-        if provider is None:
+        if settled.get("provider") is None:
             settled.pop("provider", None)
         settled["image"] = orders.ImageReference(source.path, source.info.sha256).as_dict()
         if isinstance(config, CompositeConfig) and config.background_url is not None:
@@ -106,6 +104,16 @@ class Submission:
                 ground.path, ground.info.sha256
             ).as_dict()
         return orders.processing(settled, priority=priority)
+
+    def check_provider(self, config: ProcessingConfig) -> None:
+        """Raise if the operation is to be done by somebody whom this installation cannot ask.
+
+        Raises:
+            UnprocessableField: as it says.
+        """
+        provider = getattr(config, "provider", None)
+        if provider is not None and provider not in self.resources.providers:
+            raise self._refuse("provider", "this installation has no key for it")
 
     async def question(self, config: QuestionConfig, priority: int) -> NewTask:
         """The task of a question, with its pictures stored.

@@ -7,6 +7,7 @@ task have been settled elsewhere, it is caught up with soon after.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -27,17 +28,20 @@ logger = logging.getLogger(__name__)
 class TrainingProjection:
     """What the runner tells of trainings that have ended."""
 
-    async def settled(self, session: WriteSession, task_id: str) -> None:
-        """Make the adapter of a training that has completed, if it has none yet."""
-        training = await session.scalar(
+    async def settled(self, session: WriteSession, task_ids: Sequence[str]) -> None:
+        """Make the adapters of trainings that have completed and have none yet."""
+        trainings = await session.scalars(
             select(Training)
-            .where(Training.task_id == task_id)
+            .where(Training.task_id.in_(task_ids), Training.delivered_at.is_(None))
+            .order_by(Training.task_id)
             .with_for_update()
             .execution_options(populate_existing=True)
         )
-        if training is None or training.delivered_at is not None:
-            return
-        task = await session.get_one(Task, task_id, populate_existing=True)
+        for training in trainings.all():
+            await self._deliver(session, training)
+
+    async def _deliver(self, session: WriteSession, training: Training) -> None:
+        task = await session.get_one(Task, training.task_id, populate_existing=True)
         if task.status is TaskStatus.COMPLETED:
             scope = OrganizationScope(training.organization_id)
             await TrainingWriter(session, scope).deliver(training, **_adapter_of(task, training))
@@ -49,7 +53,7 @@ class TrainingProjection:
         for task_id in waiting:
             try:
                 async with database.write() as session:
-                    await self.settled(session, task_id)
+                    await self.settled(session, [task_id])
             except Exception:
                 # The others must not wait for it.
                 logger.exception("the adapter of %s could not be made", task_id)

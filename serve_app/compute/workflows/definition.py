@@ -80,7 +80,9 @@ def _typed(number: int, step: StepCreate, step_types: StepTypes) -> Checked:
     loc: Loc = ("body", "steps", number)
     if found is None:
         names = sorted({key.partition(":")[0] for key in step_types})
-        operations = sorted(key.partition(":")[2] for key in step_types if ":" in key)
+        operations = sorted(
+            key.partition(":")[2] for key in step_types if key.startswith(f"{step.type}:")
+        )
         if step.type in names:
             reason = f"unknown operation; use one of {', '.join(operations)}"
             raise UnprocessableField(f"step {step.name!r}: {reason}", (*loc, "config", "operation"))

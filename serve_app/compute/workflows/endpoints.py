@@ -99,9 +99,7 @@ async def create(
     settled = await workflows.settle(steps, body.input) if start else None
 
     async def make() -> WorkflowRead:
-        workflow_id = await workflows.create(session, body, steps)
-        if settled is not None:
-            await workflows.start(session, workflow_id, settled)
+        workflow_id = await workflows.create(session, body, steps, settled)
         return await _answer(session, workflows, workflow_id, sign)
 
     return await once.create(session, make)

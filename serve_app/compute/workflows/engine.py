@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from db.models import OnFailure, StepStatus, TaskStatus, WorkflowStatus
 from db.repositories.queue import TaskQueue
 from db.repositories.scope import OrganizationScope
-from db.repositories.workflow_runs import LockedStep, Placed, Run, StepTask, WorkflowRuns, now
+from db.repositories.workflow_rows import LockedStep, Placed, Run, StepTask
+from db.repositories.workflow_runs import WorkflowRuns, now
 from db.session import WriteSession
 from serve_app.compute.workflows.definition import config_of, reason_of
 from serve_app.compute.workflows.mappings import FromStep, sources

@@ -7,6 +7,7 @@ settled elsewhere (a cancelled task, one whose runner was lost) is caught up wit
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from db.repositories.workflow_runs import WorkflowRuns, unsettled
 from db.session import Database, WriteSession
@@ -26,10 +27,10 @@ class WorkflowProjection:
     def __init__(self, step_types: StepTypes = STEP_TYPES) -> None:
         self._step_types = step_types
 
-    async def settled(self, session: WriteSession, task_id: str) -> None:
-        """Draw a task's outcome into its workflow, if it belongs to one, and go on with that."""
+    async def settled(self, session: WriteSession, task_ids: Sequence[str]) -> None:
+        """Draw the outcomes of tasks into their workflows, and go on with those."""
         runs = WorkflowRuns(session)
-        workflow_ids = await runs.of_tasks([task_id])
+        workflow_ids = await runs.of_tasks(task_ids)
         if not workflow_ids:
             return
         engine = Engine(session, runs, self._step_types)
@@ -37,7 +38,7 @@ class WorkflowProjection:
         for run in locked:
             await engine.settled(run)
         await engine.write(locked)
-        await runs.settle([task_id])
+        await runs.settle(task_ids)
 
     async def catch_up(self, database: Database) -> None:
         """Draw in what was settled by others, each task in a transaction of its own."""
@@ -46,7 +47,7 @@ class WorkflowProjection:
         for task_id in waiting:
             try:
                 async with database.write() as session:
-                    await self.settled(session, task_id)
+                    await self.settled(session, [task_id])
             except Exception:
                 # The others must not wait for it.
                 logger.exception("the outcome of %s could not be drawn in", task_id)

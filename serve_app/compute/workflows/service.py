@@ -9,8 +9,9 @@ from uuid import UUID
 
 from db.models import OnFailure, WorkflowStatus
 from db.repositories.scope import OrganizationScope
-from db.repositories.workflow_runs import Run, WorkflowRuns
-from db.repositories.workflows import WorkflowRepository, WorkflowState, WorkflowWriter
+from db.repositories.workflow_rows import Run
+from db.repositories.workflow_runs import WorkflowRuns
+from db.repositories.workflows import WorkflowRepository, WorkflowState
 from db.session import WriteSession
 from serve_app.compute.storage.datasets import DatasetIntake
 from serve_app.compute.tasks.service import Submission
@@ -83,10 +84,16 @@ class Workflows:
         return [_stored(state, position) for position in range(len(state.steps))]
 
     async def create(
-        self, session: WriteSession, body: WorkflowCreate, steps: Sequence[Checked]
+        self,
+        session: WriteSession,
+        body: WorkflowCreate,
+        steps: Sequence[Checked],
+        settled: Settled | None,
     ) -> str:
-        """Store a workflow; its id."""
-        return await WorkflowWriter(session, self.scope).add(
+        """Store a workflow, and start it if it is settled; its id."""
+        runs = WorkflowRuns(session)
+        run = await runs.add(
+            self.scope,
             [
                 {
                     "name": step.given.name,
@@ -103,6 +110,11 @@ class Workflows:
             priority=body.priority,
             requested_by=self.user_id,
         )
+        if settled is not None:
+            engine = Engine(session, runs, STEP_TYPES)
+            await _begin(engine, run, settled)
+            await engine.write([run])
+        return run.workflow.id
 
     async def start(self, session: WriteSession, workflow_id: str, settled: Settled) -> None:
         """Queue the first tasks of a workflow.
@@ -110,14 +122,10 @@ class Workflows:
         Raises:
             NotFound, NotInThisState: as they say.
         """
-        plans, values = settled
 
         async def start(engine: Engine, run: Run) -> None:
             _expect(run.workflow.status, "started", WorkflowStatus.CREATED)
-            run.workflow.input = dict(values)
-            for step, plan in zip(run.steps, plans, strict=True):
-                step.plan = plan
-            await engine.start(run)
+            await _begin(engine, run, settled)
 
         await self._move(session, workflow_id, start)
 
@@ -176,6 +184,14 @@ class Workflows:
         engine = Engine(session, runs, STEP_TYPES)
         await move(engine, locked[0])
         await engine.write(locked)
+
+
+async def _begin(engine: Engine, run: Run, settled: Settled) -> None:
+    plans, values = settled
+    run.workflow.input = dict(values)
+    for step, plan in zip(run.steps, plans, strict=True):
+        step.plan = plan
+    await engine.start(run)
 
 
 def _expect(status: WorkflowStatus, what: str, *expected: WorkflowStatus) -> None:

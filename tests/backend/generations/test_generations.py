@@ -190,7 +190,7 @@ async def test_what_was_settled_before_a_crash_is_projected_at_the_next_start(
     """A task settled by a runner that told nobody, as one from before an upgrade."""
     begun = await studio.post(f"/shots/{studio.shot_ids[0]}/generate")
     async with studio.running() as runner:
-        runner._observers = ()
+        runner._observers = runner._settlements._observers = ()
         async with asyncio.timeout(20):
             while True:
                 async with studio.gateway.resources.database.read() as session:

@@ -274,7 +274,7 @@ async def test_an_adapter_is_made_once(owner: Tenant) -> None:
     async with owner.database.write() as session:
         task = await session.get_one(Task, made["id"])
         assert not await TaskQueue(session).settle_completed(task.id, task.attempt, {})
-        await projection.settled(session, made["id"])
+        await projection.settled(session, [made["id"]])
     await projection.catch_up(owner.database)
     assert await count(owner, Adapter) == 1
     again = (await owner.compute.get(f"/training/{made['id']}")).json()

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from db.repositories.queue import NewTask
 from db.repositories.scope import OrganizationScope
-from db.repositories.workflow_runs import StepTask
+from db.repositories.workflow_rows import StepTask
 from db.session import WriteSession
 from serve_app.compute.tasks.service import Submission
 from serve_app.compute.training.service import Submission as TrainingSubmission

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from db.repositories.workflow_runs import StepTask
+from db.repositories.workflow_rows import StepTask
 from serve_app.compute.tasks.configs import (
     CaptionConfig,
     JudgeConfig,

@@ -13,7 +13,7 @@ from db.models import EntityType
 from db.repositories.queue import NewTask
 from db.repositories.scope import OrganizationScope
 from db.repositories.trainings import TrainingWriter
-from db.repositories.workflow_runs import StepTask
+from db.repositories.workflow_rows import StepTask
 from db.session import WriteSession
 from serve_app.compute.tasks.configs import Config, OutputFormat
 from serve_app.compute.training.schemas import TrainingCreate

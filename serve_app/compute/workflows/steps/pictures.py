@@ -36,7 +36,16 @@ class GenerationStep(StepType):
         self, desk: Desk, config: GenerationConfig, *, has_picture: bool | None
     ) -> dict[str, Any]:
         """See `StepType.settle`."""
-        return await desk.tasks.settle_generation(config, has_image=has_picture)
+        settled = await desk.tasks.settle_generation(config, has_image=has_picture)
+        references = [
+            await desk.tasks.picture(url, "reference_image_urls")
+            for url in config.reference_image_urls
+        ]
+        return settled | {
+            "references": [
+                ImageReference(one.path, one.info.sha256).as_dict() for one in references
+            ]
+        }
 
     def count(self, config: GenerationConfig, pictures: int) -> int:
         """See `StepType.count`."""
@@ -44,7 +53,8 @@ class GenerationStep(StepType):
 
     def orders(self, plan: Mapping[str, Any], inputs: Inputs, priority: int) -> list[Order]:
         """See `StepType.orders`."""
-        settled = dict(plan)
+        settled = {name: value for name, value in plan.items() if name != "references"}
+        references = [ImageReference.of(one) for one in plan["references"]]
         if inputs.values:
             entry = get_catalog().resolve(plan["model"])
             settled = orders.settle_generation(entry, settled | dict(inputs.values), _refuse)
@@ -53,9 +63,10 @@ class GenerationStep(StepType):
             # No two pictures of a step are made from the same seed.
             seed = (settled["seed"] + index * settled["num_outputs"]) % (MAX_SEED + 1)
             image = None if picture is None else ImageReference.of(picture)
-            made.append(
-                Order(orders.generation(settled | {"seed": seed}, image, priority=priority))
+            task = orders.generation(
+                settled | {"seed": seed}, image, references=references, priority=priority
             )
+            made.append(Order(task))
         return made
 
 
@@ -77,6 +88,11 @@ class ProcessingStep(StepType):
             )
             for picture in inputs.pictures["image_url"]
         ]
+
+    async def check(self, desk: Desk, config: Any, *, has_picture: bool | None) -> None:
+        """See `StepType.check`."""
+        del has_picture
+        desk.tasks.check_provider(config)
 
     def besides(self, inputs: Inputs) -> dict[str, Any]:
         """What each of the tasks needs besides its picture."""
