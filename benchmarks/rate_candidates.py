@@ -20,7 +20,8 @@ import ray
 
 from benchmarks.harness import quantiles
 from configs.plans import ALL_REQUESTS, Plan, Plans, Rate, load_plans
-from configs.settings import DatabaseSettings, Settings
+from configs.sections import DatabaseSettings
+from configs.settings import Settings
 from db.embedded import EmbeddedPostgres
 from db.migrate import upgrade
 from db.repositories.limits import LimitWriter

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from db.repositories.limits import TaskAdmission
 from tests.compute.tasks.test_endpoints import upload
 from tests.factories.datasets import dataset
 from tests.factories.pictures import picture
@@ -123,3 +124,74 @@ async def test_own_pictures_are_quoted_too(tenant: Tenant) -> None:
     response = await tenant.compute.post("/tasks/generation?dry_run=true", json=body)
     assert response.status_code == 200
     assert await tenant.stored() == before
+
+
+WORKFLOW: dict[str, Any] = {
+    "name": "catalog",
+    "steps": [
+        {"name": "base", "type": "generation", "config": GENERATION},
+        {"name": "seen", "type": "approval", "depends_on": ["base"]},
+        {
+            "name": "large",
+            "type": "processing",
+            "config": {"operation": "upscale", "scale": 2},
+            "depends_on": ["seen"],
+        },
+    ],
+}
+
+
+async def test_a_workflow_is_quoted(tenant: Tenant) -> None:
+    await measure(tenant)
+    before = await tenant.stored()
+    response = await tenant.compute.post("/workflows/?dry_run=true", json=WORKFLOW)
+    assert response.status_code == 200, response.text
+    quoted = response.json()
+    assert (quoted["type"], quoted["cost"]) == ("workflow", {"credits": 3})
+    assert quoted["queue_position"] >= 1
+    assert await tenant.stored() == before
+    assert (await tenant.compute.get("/workflows/")).json()["total"] == 0
+    wrong = {**WORKFLOW, "steps": [{"name": "base", "type": "poem", "config": {}}]}
+    assert (await tenant.compute.post("/workflows/?dry_run=1", json=wrong)).status_code == 422
+
+
+async def test_the_end_of_a_workflow_is_that_of_its_longest_path(tenant: Tenant) -> None:
+    await measure(tenant)
+    steps = [
+        {"name": name, "type": "generation", "config": GENERATION, "depends_on": after}
+        for name, after in (("a", []), ("b", ["a"]), ("c", ["a"]), ("d", ["b", "c"]))
+    ]
+
+    async def p50(count: int) -> float:
+        body = {"name": "chain", "steps": steps[:count]}
+        response = await tenant.compute.post("/workflows/?dry_run=true", json=body)
+        assert response.status_code == 200, response.text
+        value: float = response.json()["eta"]["p50"]
+        return value
+
+    one, two, three, four = [await p50(count) for count in (1, 2, 3, 4)]
+    assert one < two < four
+    assert three == pytest.approx(two, rel=0.05)
+
+
+async def test_a_workflow_counts_all_its_tasks_when_it_starts(tenant: Tenant) -> None:
+    async def counted() -> int:
+        async with tenant.database.read() as session:
+            found = await session.scalar(
+                text("SELECT tasks FROM daily_tasks WHERE organization_id = :id"),
+                {"id": tenant.organization_id},
+            )
+            return found or 0
+
+    made = await tenant.compute.post("/workflows/", json=WORKFLOW)
+    assert made.status_code == 201, made.text
+    assert await counted() == 0
+    started = await tenant.compute.post(f"/workflows/{made.json()['id']}/start", json={})
+    assert started.status_code == 200, started.text
+    # One generation, and an enlargement of each of its three images.
+    assert await counted() == 4
+    async with tenant.database.write() as session:
+        assert await TaskAdmission(session, tenant.scope).count(493, at_most=500)
+    refused = await tenant.compute.post("/workflows/?start=true", json=WORKFLOW)
+    assert refused.status_code == 429
+    assert (await tenant.compute.get("/workflows/")).json()["total"] == 1

@@ -93,18 +93,29 @@ class Estimator:
         self._states: _Cache[QueueState] = _Cache(_STATE_SECONDS)
         self._lanes: _Cache[list[Waiting]] = _Cache(_STATE_SECONDS)
 
-    async def foresee(self, organization_id: UUID, task: NewTask) -> Estimate:
-        """The estimate of a task, if it were queued now."""
-        lane = await self._lane(task.queue, organization_id)
+    async def foresee(self, organization_id: UUID, *tasks: NewTask) -> Estimate:
+        """The estimate of the last of some tasks of a queue, if they were queued now."""
+        *siblings, task = (_waiting(one) for one in tasks)
+        queue = task.queue
+        lane = await self._lane(queue, organization_id)
         ahead = [one for one in lane if one.priority >= task.priority]
-        new = Waiting("", task.type, task.queue, dict(task.config), task.cost, task.priority, 0.0)
         unseen = 0
         if len(ahead) == _LOOKED_AT:
             async with self._database.read() as session:
                 unseen = await EstimateRepository(session).ahead_of(
-                    task.queue, organization_id, priority=task.priority
+                    queue, organization_id, priority=task.priority
                 )
-        return await self._estimate(organization_id, ahead, new, max(0, unseen - len(ahead)))
+        unseen = max(0, unseen - len(ahead))
+        return await self._estimate(organization_id, [*ahead, *siblings], task, unseen)
+
+    async def alone(self, tasks: Sequence[NewTask]) -> Interval | None:
+        """Seconds that tasks of one queue take together where nothing else is; None: no such task
+        was measured yet."""
+        history = await self._history(tasks[0].queue)
+        if not history.samples:
+            return None
+        each = [history.seconds(work_of(one.type, one.config)) for one in tasks]
+        return history.interval(history.plain(max(each), sum(each) - max(each)))
 
     async def estimates(
         self, organization_id: UUID, tasks: Sequence[Task]
@@ -144,10 +155,7 @@ class Estimator:
     ) -> Estimate:
         """Of a task behind those ``ahead`` of its lane, and as many ``unseen`` ones like them."""
         queue = task.queue
-        history = await self._histories.get(queue, lambda: self._read_history(queue))
-        if not history.samples:
-            # The first one that is measured counts at once.
-            self._histories.forget(queue)
+        history = await self._history(queue)
         state = await self._states.get(queue, lambda: self._read_state(queue))
         more = 1 + unseen / len(ahead) if ahead else 1.0
         cost = more * sum(one.cost for one in ahead)
@@ -202,6 +210,13 @@ class Estimator:
 
         return await self._lanes.get((queue, organization_id), read)
 
+    async def _history(self, queue: str) -> History:
+        history = await self._histories.get(queue, lambda: self._read_history(queue))
+        if not history.samples:
+            # The first one that is measured counts at once.
+            self._histories.forget(queue)
+        return history
+
     async def _read_history(self, queue: str) -> History:
         async with self._database.read() as session:
             return History(await EstimateRepository(session).ended(queue, limit=_HISTORY))
@@ -209,6 +224,11 @@ class Estimator:
     async def _read_state(self, queue: str) -> QueueState:
         async with self._database.read() as session:
             return await EstimateRepository(session).state(queue)
+
+
+def _waiting(task: NewTask) -> Waiting:
+    config = dict(task.config)
+    return Waiting(task.id, task.type, task.queue, config, task.cost, task.priority, 0.0)
 
 
 def _served_before(lane: LaneState, start: float) -> int:
