@@ -27,10 +27,13 @@ def create() -> Starlette:
 
 
 @contextmanager
-def plain_gateway(context: Context) -> Iterator[str]:
-    """The gateway in a child process, on the platform's own database and storage; its base URL."""
+def plain_gateway(context: Context, **settings: str) -> Iterator[str]:
+    """The gateway in a child process, on the platform's own database and storage; its base URL.
+
+    ``settings``: variables of its environment.
+    """
     port = free_port()
-    log = Path(context.settings.home) / "plain-gateway.log"
+    log = Path(context.settings.home) / f"plain-gateway-{port}.log"
     with log.open("wb") as output:
         child = subprocess.Popen(
             [
@@ -38,7 +41,7 @@ def plain_gateway(context: Context) -> Iterator[str]:
                 *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
                 *("--no-access-log", "--log-level", "warning"),
             ],
-            env={**os.environ, "DATABASE_URL": context.database_url},
+            env={**os.environ, **settings, "DATABASE_URL": context.database_url},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

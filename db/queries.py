@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, INTEGER, INTERVAL, TEXT, UUID
+from sqlalchemy.dialects.postgresql import (
+    ARRAY,
+    DOUBLE_PRECISION,
+    INTEGER,
+    INTERVAL,
+    TEXT,
+    UUID,
+)
 
 # Give a runner tasks within the capacity of the queue; see db/migrations/sql/*/claim_tasks.sql.
 CLAIM = text("""

@@ -306,6 +306,19 @@ class ComputeClient(WorkflowCalls):
         return _read(model, self._request(method, path, **content))
 
     def _request(self, method: str, path: str, **content: Any) -> httpx.Response:
+        """Send a request; again if the platform asks for some patience and it can be sent again."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return self._once(method, path, **content)
+            except ClientError as error:
+                pause = error.retry_after
+                is_read = "files" in content
+                if pause is None or is_read or time.monotonic() + pause > until:
+                    raise
+                time.sleep(pause)
+
+    def _once(self, method: str, path: str, **content: Any) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **content)
         except httpx.ConnectError as error:

@@ -43,7 +43,7 @@ async def admit(
     resources: Resources,
     queues: Iterable[str],
     *,
-    counted: bool = True,
+    counted: int | None = None,
 ) -> None:
     """Let tasks in that this transaction queues, all of them or none.
 
@@ -55,8 +55,8 @@ async def admit(
         scope: whose tasks they are.
         resources: of the process.
         queues: the queue of each task.
-        counted: as tasks of the day. Those are the tasks that a request to the Compute API makes;
-            images of the studio cost credits instead.
+        counted: tasks of the day among what is asked for; None: these tasks. They are what
+            requests to the Compute API make; images of the studio cost credits instead.
 
     Raises:
         DailyTasksUsedUp, QueueFull: as they say.
@@ -64,8 +64,8 @@ async def admit(
     wanted = Counter(queues)
     admission = TaskAdmission(session, scope)
     plan = await resources.limiter.plan_of(scope.organization_id)
-    at_most = plan.tasks_per_day if counted else None
-    if not await admission.count(wanted.total() if counted else 0, at_most=at_most):
+    number = wanted.total() if counted is None else counted
+    if not await admission.count(number, at_most=plan.tasks_per_day if number else None):
         raise DailyTasksUsedUp(_seconds_of_this_day())
     limits = resources.settings.limits
     for queue, (own, everybody) in (await admission.pending(wanted)).items():

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from configs.plans import Plans
 from db.repositories.credits import CreditAccount, CreditsExhausted
+from db.repositories.queue import NewTask
 from db.repositories.scope import OrganizationScope
 from db.session import WriteSession
 from serve_app.core.errors import SartiqError
@@ -23,6 +24,12 @@ class InsufficientCredits(SartiqError):
         self.args = (needed, left)
         self.needed = needed
         self.left = left
+
+
+def credits_of(task: NewTask) -> int:
+    """What a task costs: a credit for each generated image, nothing for work on pictures and for
+    training."""
+    return int(task.config["num_outputs"]) if task.type == "generation" else 0
 
 
 async def charge(

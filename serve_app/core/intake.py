@@ -40,14 +40,21 @@ class Intake:
         resources: of the process.
         organization_id: whose pictures they are.
         base_urls: under which the platform is known, so that its own URLs are recognised.
+        keeps: False: pictures are checked and not stored.
     """
 
     def __init__(
-        self, resources: Resources, organization_id: UUID, base_urls: Iterable[str]
+        self,
+        resources: Resources,
+        organization_id: UUID,
+        base_urls: Iterable[str],
+        *,
+        keeps: bool = True,
     ) -> None:
         self._resources = resources
         self._organization = organization_id.hex
         self._base_urls = tuple(base_urls)
+        self._keeps = keeps
 
     async def take_bytes(self, data: bytes) -> StoredImage:
         """Check a picture and store it; the same file twice is one object.
@@ -58,7 +65,7 @@ class Intake:
         info = await asyncio.to_thread(inspect_image, data, self._resources.settings.media)
         suffix = SUFFIXES[info.format]
         path = f"images/{self._organization}/{info.sha256[:2]}/{info.sha256}.{suffix}"
-        if not await self._resources.store.exists(path):
+        if self._keeps and not await self._resources.store.exists(path):
             await self._resources.store.put(path, data, info.content_type)
         return StoredImage(path, info)
 

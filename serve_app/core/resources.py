@@ -20,6 +20,7 @@ from db.repositories.users import UserWriter
 from db.session import Database, WriteSession
 from serve_app.core.addresses import Resolver, resolve
 from serve_app.core.changes import Changes
+from serve_app.core.estimates import Estimator
 from serve_app.core.events.feed import Feeds
 from serve_app.core.fetch import Fetcher
 from serve_app.core.mail import Mailer
@@ -55,6 +56,7 @@ class Resources:
     feeds: Feeds
     limiter: RateLimiter
     providers: Providers
+    estimator: Estimator
     default_organization: UUID
     gpu: bool
 
@@ -82,6 +84,7 @@ async def open_resources(
     changes = Changes()
     database = Database.connect(settings)
     providers = Providers(settings)
+    limiter = RateLimiter(database, plans, counts=settings.limits.requests)
     try:
         await _prepare_schema(settings, database)
         async with database.write() as session:
@@ -104,8 +107,9 @@ async def open_resources(
             fetcher=Fetcher(settings.fetch, resolver),
             changes=changes,
             feeds=Feeds(database, changes, settings.events),
-            limiter=RateLimiter(database, plans, counts=settings.limits.requests),
             providers=providers,
+            limiter=limiter,
+            estimator=Estimator(database, limiter),
             default_organization=organization.id,
             gpu=gpu,
         )

@@ -1,7 +1,7 @@
 """A second, tiny implementation of the Compute API, behind a real socket.
 
-It keeps to what clients rely on. Prompts choose what happens: "fail", "hang", and "busy", which
-asks the first two polls for patience.
+It keeps to what clients rely on. Prompts choose what happens: "fail", "hang", "busy", which asks
+the first two polls for patience, "limited", which asks the first two submissions, "tomorrow".
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from starlette.routing import Mount, Route
 
 KEY = "sk_test_of_the_command_line"
 BASE = "/compute/api/v1"
+# By prompt, the seconds that submissions are asked to wait.
+_REFUSALS = {"limited": (0, 0), "tomorrow": (40_000,)}
 
 
 @dataclass
@@ -89,8 +91,12 @@ class ComputeApi:
             loc = ["body", "num_outputs"]
             error = {"loc": loc, "msg": "at most 16", "type": "less_than_equal"}
             return JSONResponse({"detail": [error]}, 422)
-        self.bodies.append(body)
         self.idempotency_keys.append(request.headers["Idempotency-Key"])
+        seconds = _REFUSALS.get(body.get("prompt", ""), ())
+        if (refused := len(self.idempotency_keys)) <= len(seconds):
+            wait = seconds[refused - 1]
+            return JSONResponse({"detail": "slower"}, 429, headers={"Retry-After": str(wait)})
+        self.bodies.append(body)
         name = f"task_{len(self.bodies)}"
         kind = "training" if "dataset_url" in body else body.get("type", "generation")
         self.tasks[name] = {"id": name, "type": kind, "status": "pending", "progress": 0.0}

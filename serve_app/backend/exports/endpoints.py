@@ -43,7 +43,7 @@ async def export(
     `GET /exports/{export_id}` until it is completed."""
 
     async def make() -> ExportRead:
-        await admit(session, scope, resources, ["export"], counted=False)
+        await admit(session, scope, resources, ["export"], counted=0)
         row = await service.begin(session, scope, shooting_id, body, caller.user_id)
         (answer,) = await service.read_many(session, scope, [row], sign)
         return answer

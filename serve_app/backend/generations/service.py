@@ -180,7 +180,7 @@ class Studio:
         await charge(self.session, self.scope, self.resources.plans, cost, generation.id)
         await generations.keep_inputs(generation, media_ids)
         task = recipe.generate(recipe.config)
-        await admit(self.session, self.scope, self.resources, [task.queue], counted=False)
+        await admit(self.session, self.scope, self.resources, [task.queue], counted=0)
         await generations.add_step(generation, StepKind.GENERATE, task)
         return generation
 

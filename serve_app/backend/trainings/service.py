@@ -154,7 +154,7 @@ class Trainings:
             media_ids=[one.media_id for one in lessons],
             requested_by=self.user_id,
         )
-        await admit(self.session, self.scope, self.resources, [QUEUE], counted=False)
+        await admit(self.session, self.scope, self.resources, [QUEUE], counted=0)
         return await order.queue(self.session, self.scope)
 
     async def _check_idle(self, trainee: Trainee) -> None:

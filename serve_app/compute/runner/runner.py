@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from db.errors import is_transient
 from db.listen import CANCEL_CHANNEL, TASKS_CHANNEL, Notification
+from db.repositories.estimates import CapacityWriter
 from db.repositories.limits import LimitWriter
 from db.repositories.queue import ClaimedTask, TaskQueue
 from db.repositories.queue_monitor import QueueMonitor
@@ -89,6 +90,7 @@ class Runner:
         self._backlog: dict[str, int] = {}
         self._tasks_wait = False
         self._backlog_at = 0.0
+        self._noted_capacities: dict[str, int] = {}
 
     async def start(self) -> None:
         """Begin to listen, to claim and to keep the house."""
@@ -243,7 +245,16 @@ class Runner:
             backlog = await QueueMonitor(session).backlog(list(self._handles))
         self._backlog = {name: count.runnable + count.running for name, count in backlog.items()}
         self._backlog_at = time.monotonic()
+        await self._note_capacity()
         self._tasks_wait = any(count.runnable for count in backlog.values())
+
+    async def _note_capacity(self) -> None:
+        """Let whoever estimates waiting times know which queues have replicas."""
+        capacities = {queue: self._watch.capacity(queue) for queue in self._handles}
+        if capacities != self._noted_capacities:
+            async with self._resources.database.statement() as session:
+                await CapacityWriter(session).note(capacities)
+            self._noted_capacities = capacities
 
     # --- one attempt -----------------------------------------------------------------------------
 

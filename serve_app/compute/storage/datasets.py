@@ -60,15 +60,22 @@ class DatasetIntake:
         resources: of the process.
         organization_id: whose they are.
         base_urls: under which the platform is known, so that its own URLs are recognised.
+        keeps: False: datasets are checked and not stored.
     """
 
     def __init__(
-        self, resources: Resources, organization_id: UUID, base_urls: Iterable[str]
+        self,
+        resources: Resources,
+        organization_id: UUID,
+        base_urls: Iterable[str],
+        *,
+        keeps: bool = True,
     ) -> None:
         self._resources = resources
         self._limits = resources.settings.datasets
         self._organization = organization_id.hex
         self._base_urls = tuple(base_urls)
+        self._keeps = keeps
 
     async def take_file(self, file: BinaryIO) -> StoredDataset:
         """Check an archive and store it; the same file twice is one object, and checked once.
@@ -90,6 +97,8 @@ class DatasetIntake:
         stored = StoredDataset(
             path, size, sha256, len(dataset.pictures), dataset.captions, dataset.warnings
         )
+        if not self._keeps:
+            return stored
         file.seek(0)
         await self._resources.store.put(path, file)
         # Last: where it is, the archive is too, and was checked.

@@ -26,6 +26,8 @@ from serve_app.core.admission import admit
 from serve_app.core.auth import Caller, Scope
 from serve_app.core.dependencies import OwnUrls, Reading, RequestResources, Sign, Signing, Writing
 from serve_app.core.errors import NotFound
+from serve_app.core.estimates import Estimate
+from serve_app.core.estimates.quoting import QUOTED, DryRun, answer_quote, quote
 from serve_app.core.idempotency import Idempotency, Once
 from serve_app.core.intake import Intake
 from serve_app.core.openapi import errors
@@ -46,11 +48,17 @@ TaskId = Annotated[
 ]
 
 
-async def _intake(resources: RequestResources, caller: Caller, own_urls: OwnUrls) -> Intake:
-    return Intake(resources, caller.organization_id, own_urls)
+async def _intake(
+    resources: RequestResources, caller: Caller, own_urls: OwnUrls, dry_run: DryRun = False
+) -> Intake:
+    return Intake(resources, caller.organization_id, own_urls, keeps=not dry_run)
 
 
 Pictures = Annotated[Intake, Depends(_intake)]
+
+
+async def _estimate(resources: Resources, scope: OrganizationScope, task: Task) -> Estimate | None:
+    return (await resources.estimator.estimates(scope.organization_id, [task])).get(task.id)
 
 
 def _has_ended(task: Task | None) -> bool:
@@ -67,6 +75,7 @@ class SubmissionDesk:
     scope: OrganizationScope
     sign: Sign
     once: Once
+    dry_run: bool
 
     async def take(
         self,
@@ -75,7 +84,9 @@ class SubmissionDesk:
         webhook_url: str | None = None,
     ) -> TaskRead | Response:
         """Queue the task that ``settle`` makes of the request whose config stands at ``loc``, and
-        tell ``webhook_url`` of its end."""
+        tell ``webhook_url`` of its end; in a dry run, check all that and answer a quote."""
+        if self.dry_run:
+            return await self._quote(loc, settle, webhook_url)
         if answered := await self.once.earlier():
             return answered
         receiver = None
@@ -93,6 +104,17 @@ class SubmissionDesk:
         await self.once.keep(self.session, answer, status.HTTP_201_CREATED)
         return answer
 
+    async def _quote(
+        self,
+        loc: Loc,
+        settle: Callable[[Submission], Awaitable[NewTask]],
+        webhook_url: str | None,
+    ) -> Response:
+        if webhook_url is not None:
+            await check_url(self.resources, webhook_url, "body", "webhook_url")
+        new = await settle(Submission(self.resources, self.intake, self.scope, loc))
+        return answer_quote(await quote(self.resources, self.scope, new))
+
 
 async def _desk(
     resources: RequestResources,
@@ -101,8 +123,9 @@ async def _desk(
     scope: Scope,
     sign: Signing,
     once: Idempotency,
+    dry_run: DryRun = False,
 ) -> SubmissionDesk:
-    return SubmissionDesk(resources, intake, session, scope, sign, once)
+    return SubmissionDesk(resources, intake, session, scope, sign, once, dry_run)
 
 
 Queueing = Annotated[SubmissionDesk, Depends(_desk, scope="function")]
@@ -113,7 +136,7 @@ Queueing = Annotated[SubmissionDesk, Depends(_desk, scope="function")]
     status_code=status.HTTP_201_CREATED,
     operation_id="create_task",
     response_model=TaskRead,
-    responses=errors(401, 409),
+    responses=QUOTED | errors(401, 409),
 )
 async def create(
     body: TaskCreate, request: Request, resources: RequestResources, caller: Caller, desk: Queueing
@@ -139,7 +162,7 @@ async def create(
     status_code=status.HTTP_201_CREATED,
     operation_id="create_generation",
     response_model=TaskRead,
-    responses=errors(401, 409),
+    responses=QUOTED | errors(401, 409),
 )
 async def create_generation(body: GenerationCreate, desk: Queueing) -> TaskRead | Response:
     """Queue a generation: images of a prompt, with the product of a picture."""
@@ -152,6 +175,7 @@ async def create_generation(body: GenerationCreate, desk: Queueing) -> TaskRead 
 
 @router.get("/", operation_id="list_tasks", responses=errors(401))
 async def list_tasks(
+    resources: RequestResources,
     session: Reading,
     scope: Scope,
     sign: Signing,
@@ -171,19 +195,20 @@ async def list_tasks(
         statuses=[TaskStatus(state)] if state else (),
         types=[type] if type else (),
     )
-    items = [await read_task(task, sign) for task in found.items]
+    estimates = await resources.estimator.estimates(scope.organization_id, found.items)
+    items = [await read_task(task, sign, estimates.get(task.id)) for task in found.items]
     return TaskList(items=items, total=found.total, page=found.page, size=found.size)
 
 
 @router.get("/generation/{task_id}", operation_id="get_generation_task", responses=errors(401, 404))
 async def get_generation(
-    task_id: TaskId, session: Reading, scope: Scope, sign: Signing
+    task_id: TaskId, resources: RequestResources, session: Reading, scope: Scope, sign: Signing
 ) -> GenerationRead:
     """A generation with its config and the attempts that failed."""
     task = await TaskRepository(session, scope).get(task_id, type="generation")
     if task is None:
         raise NotFound("Task not found")
-    return await read_generation(task, sign)
+    return await read_generation(task, sign, await _estimate(resources, scope, task))
 
 
 @router.get("/{task_id}", operation_id="get_task", responses=errors(401, 404))
@@ -208,7 +233,7 @@ async def get(
     task = await resources.changes.until(str(scope.organization_id), look, _has_ended, wait)
     if task is None:
         raise NotFound("Task not found")
-    return await read_task(task, sign)
+    return await read_task(task, sign, await _estimate(resources, scope, task))
 
 
 @router.post("/{task_id}/cancel", operation_id="cancel_task", responses=errors(401, 404))

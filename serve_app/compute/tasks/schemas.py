@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serve_app.core.estimates.reading import EtaRead
+
 TaskType = Literal["generation", "processing", "training", "llm"]
 Status = Literal["pending", "running", "completed", "failed", "cancelled"]
 
@@ -57,6 +59,8 @@ class TaskRead(BaseModel):
                     "created_at": "2026-01-15T10:30:00Z",
                     "started_at": "2026-01-15T10:30:05Z",
                     "completed_at": None,
+                    "queue_position": None,
+                    "eta": None,
                 }
             ]
         }
@@ -74,6 +78,14 @@ class TaskRead(BaseModel):
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    queue_position: int | None = Field(
+        description="Of a pending task its place in its queue, 1 being the next to start. Null in "
+        "the answer that queues it: ask for the task."
+    )
+    eta: EtaRead | None = Field(
+        description="Of a pending task, when it will be completed; null while no such task was "
+        "measured here."
+    )
 
 
 class TaskList(BaseModel):

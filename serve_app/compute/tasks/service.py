@@ -24,6 +24,8 @@ from serve_app.core import orders
 from serve_app.core.adapters import pin
 from serve_app.core.dependencies import Sign
 from serve_app.core.errors import InvalidInput, UnprocessableField
+from serve_app.core.estimates import Estimate
+from serve_app.core.estimates.reading import EtaRead
 from serve_app.core.intake import Intake, StoredImage
 from serve_app.core.resources import Resources
 
@@ -178,24 +180,26 @@ def _reference(source: StoredImage | None) -> orders.ImageReference | None:
     return orders.ImageReference(source.path, source.info.sha256)
 
 
-async def read_task(task: Task, sign: Sign) -> TaskRead:
-    """What the API answers about a task."""
-    return TaskRead.model_validate(await _fields(task, sign))
+async def read_task(task: Task, sign: Sign, estimate: Estimate | None = None) -> TaskRead:
+    """What the API answers about a task; the estimate is of one that waits."""
+    return TaskRead.model_validate(await _fields(task, sign, estimate))
 
 
-async def read_generation(task: Task, sign: Sign) -> GenerationRead:
+async def read_generation(
+    task: Task, sign: Sign, estimate: Estimate | None = None
+) -> GenerationRead:
     """A generation with its config and the reasons of attempts that failed."""
     config = dict(task.config)
     if image := config.pop("input_image", None):
         config["input_image_url"] = await sign(image["path"])
     if references := config.pop("references", None):
         config["reference_image_urls"] = [await sign(one["path"]) for one in references]
-    fields = await _fields(task, sign) | {"config": config, "failures": task.failures}
+    fields = await _fields(task, sign, estimate) | {"config": config, "failures": task.failures}
     return GenerationRead.model_validate(fields)
 
 
-async def _fields(task: Task, sign: Sign) -> dict[str, Any]:
-    names = set(TaskRead.model_fields) - {"output"}
+async def _fields(task: Task, sign: Sign, estimate: Estimate | None) -> dict[str, Any]:
+    names = set(TaskRead.model_fields) - {"output", "queue_position", "eta"}
     output = None
     if task.output is not None:
         images = [
@@ -203,7 +207,11 @@ async def _fields(task: Task, sign: Sign) -> dict[str, Any]:
             for image in task.output["images"]
         ]
         output = TaskOutput(images=images, **_told(task.output))
-    return {name: getattr(task, name) for name in names} | {"output": output}
+    return {name: getattr(task, name) for name in names} | {
+        "output": output,
+        "queue_position": estimate.position if estimate else None,
+        "eta": EtaRead.of(estimate),
+    }
 
 
 def _told(output: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from serve_app.compute.webhooks.service import Webhooks, check_url
 from serve_app.core.admission import admit
 from serve_app.core.auth import Caller, Scope
 from serve_app.core.dependencies import OwnUrls, Reading, RequestResources, Signing, Writing
+from serve_app.core.estimates.quoting import QUOTED, DryRun, answer_quote, quote
 from serve_app.core.idempotency import Idempotency
 from serve_app.core.openapi import errors
 from serve_app.core.pagination import PageNumber, PageSize
@@ -51,9 +52,9 @@ _NAME = "Training"
 
 
 async def _submission(
-    resources: RequestResources, caller: Caller, own_urls: OwnUrls
+    resources: RequestResources, caller: Caller, own_urls: OwnUrls, dry_run: DryRun = False
 ) -> service.Submission:
-    intake = DatasetIntake(resources, caller.organization_id, own_urls)
+    intake = DatasetIntake(resources, caller.organization_id, own_urls, keeps=not dry_run)
     return service.Submission(resources, intake)
 
 
@@ -62,7 +63,7 @@ async def _submission(
     status_code=status.HTTP_201_CREATED,
     operation_id="create_training",
     response_model=TrainingRead,
-    responses=errors(401, 409),
+    responses=QUOTED | errors(401, 409),
 )
 async def create(
     body: TrainingCreate,
@@ -73,15 +74,18 @@ async def create(
     sign: Signing,
     once: Idempotency,
     resources: RequestResources,
+    dry_run: DryRun = False,
 ) -> TrainingRead | Response:
     """Queue the training of a LoRA. Its dataset is checked first: every file that cannot be used is
     named in the answer, with its reason."""
-    if answered := await once.earlier():
+    if not dry_run and (answered := await once.earlier()):
         return answered
     url, receiver = body.webhook_url, ""
     if url is not None:
         receiver = await check_url(resources, url, "body", "webhook_url")
     order = await submission.order(body, caller.user_id)
+    if dry_run:
+        return answer_quote(await quote(resources, scope, order.task()))
 
     async def make() -> TrainingRead:
         await admit(session, scope, resources, [QUEUE])

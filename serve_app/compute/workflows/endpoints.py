@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Response, status
@@ -13,6 +14,7 @@ from db.repositories.workflows import WorkflowState as Found
 from db.session import WriteSession
 from serve_app.compute.storage.datasets import DatasetIntake
 from serve_app.compute.workflows.cleanup import Cleanup
+from serve_app.compute.workflows.quoting import admit_workflow, foresee, quote_workflow
 from serve_app.compute.workflows.reading import read_workflow
 from serve_app.compute.workflows.schemas import (
     CleanupRead,
@@ -26,6 +28,7 @@ from serve_app.compute.workflows.service import Workflows
 from serve_app.core.auth import Caller, Scope
 from serve_app.core.dependencies import OwnUrls, Reading, RequestResources, Sign, Signing, Writing
 from serve_app.core.errors import UnprocessableField
+from serve_app.core.estimates.quoting import QUOTED, DryRun, answer_quote
 from serve_app.core.idempotency import Idempotency
 from serve_app.core.intake import Intake
 from serve_app.core.openapi import errors
@@ -64,6 +67,19 @@ async def _workflows(
 Service = Annotated[Workflows, Depends(_workflows)]
 
 
+async def _drafted(workflows: Service, own_urls: OwnUrls, dry_run: DryRun = False) -> Workflows:
+    """In a dry run, what is fetched to be looked at is not kept."""
+    if not dry_run:
+        return workflows
+    where = (workflows.resources, workflows.scope.organization_id, own_urls)
+    return replace(
+        workflows, intake=Intake(*where, keeps=False), datasets=DatasetIntake(*where, keeps=False)
+    )
+
+
+Drafting = Annotated[Workflows, Depends(_drafted)]
+
+
 async def _answer(
     session: WriteSession, workflows: Workflows, workflow_id: str, sign: Sign
 ) -> WorkflowRead:
@@ -76,29 +92,35 @@ async def _answer(
     status_code=status.HTTP_201_CREATED,
     operation_id="create_workflow",
     response_model=WorkflowRead,
-    responses=errors(401, 409),
+    responses=QUOTED | errors(401, 409),
 )
 async def create(
     body: WorkflowCreate,
-    workflows: Service,
+    workflows: Drafting,
     session: Writing,
     sign: Signing,
     once: Idempotency,
     start: Annotated[bool, Query(description="Start it at once, with the body's `input`.")] = False,
+    dry_run: DryRun = False,
 ) -> WorkflowRead | Response:
     """Make a workflow: steps that depend on one another, and what flows between them.
 
     All of it is checked first; an answer of 422 names the step that is wrong. Nothing runs before
-    `POST /workflows/{workflow_id}/start`.
+    `POST /workflows/{workflow_id}/start`. A dry run quotes it as if it were started.
     """
-    if answered := await once.earlier():
+    if not dry_run and (answered := await once.earlier()):
         return answered
-    if body.input and not start:
+    if body.input and not (start or dry_run):
         raise UnprocessableField("input is for a start: add ?start=true", ("body", "input"))
     steps = await workflows.check(body)
-    settled = await workflows.settle(steps, body.input) if start else None
+    settled = await workflows.settle(steps, body.input) if start or dry_run else None
+    foreseen = [] if settled is None else list(foresee(steps, settled[0], body.priority))
+    if dry_run:
+        return answer_quote(await quote_workflow(workflows.resources, workflows.scope, foreseen))
 
     async def make() -> WorkflowRead:
+        if settled is not None:
+            await admit_workflow(session, workflows.scope, workflows.resources, foreseen)
         workflow_id = await workflows.create(session, body, steps, settled)
         return await _answer(session, workflows, workflow_id, sign)
 
@@ -170,7 +192,10 @@ async def start(
 ) -> WorkflowRead:
     """Start a workflow that was created. Pictures of its input are fetched now."""
     steps = await workflows.stored_steps(workflow_id)
-    await workflows.start(session, workflow_id, await workflows.settle(steps, body.input))
+    settled = await workflows.settle(steps, body.input)
+    foreseen = list(foresee(steps, settled[0], priority=0))
+    await admit_workflow(session, workflows.scope, workflows.resources, foreseen)
+    await workflows.start(session, workflow_id, settled)
     return await _answer(session, workflows, workflow_id, sign)
 
 
