@@ -8,8 +8,9 @@ page's images takes longer than all else that the request does.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections import defaultdict, namedtuple
+from collections.abc import Callable, Collection, Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +21,26 @@ from sqlalchemy.orm.attributes import set_committed_value
 from db.models import Media
 from db.session import ReadSession
 
+
+def _maker(name: str, keys: Sequence[str]) -> Callable[[Iterable[Any]], Any]:
+    made: Any = namedtuple(name, keys)  # type: ignore[misc]  # known only now
+    make: Callable[[Iterable[Any]], Any] = made._make
+    return make
+
+
+class _Tuples(Bundle[Any]):
+    """Named tuples: an attribute of SQLAlchemy's row takes twenty times as long to read."""
+
+    def create_row_processor(
+        self, query: Any, procs: Sequence[Callable[[Any], Any]], labels: Sequence[str]
+    ) -> Callable[[Any], Any]:
+        del query
+        make = _maker(self.name, labels)
+        return lambda row: make([value(row) for value in procs])
+
+
 # What is shown of a picture's media, as ``media`` of a row.
-MEDIA: Bundle[Any] = Bundle(
+MEDIA: Bundle[Any] = _Tuples(
     "media",
     Media.path,
     Media.thumbnail_path,
@@ -71,14 +90,17 @@ class Children:
         self._query = query.where(parent == any_(bindparam("parents", type_=ARRAY(Uuid)))).order_by(
             *collection.property.order_by
         )
+        names = [column["name"] for column in query.column_descriptions]
+        self._make = _maker(mapper.class_.__name__, names)
 
     async def load(self, session: ReadSession, rows: Sequence[Any]) -> None:
         """Fill the collection of each row."""
         if not rows:
             return
         found = await session.execute(self._query, {"parents": [row.id for row in rows]})
+        parent_of = attrgetter(self._parent)
         by_parent: dict[UUID, list[Any]] = defaultdict(list)
-        for child in found.all():
-            by_parent[getattr(child, self._parent)].append(child)
+        for child in map(self._make, found):
+            by_parent[parent_of(child)].append(child)
         for row in rows:
             set_committed_value(row, self._key, by_parent[row.id])
