@@ -94,6 +94,8 @@ class Settlements:
 
     async def _write_all(self) -> None:
         while self._waiting:
+            # Those of the same moment go together, and what was withdrawn in it is not written.
+            await asyncio.sleep(0)
             batch, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
             try:
                 await self._write_batch(batch)
