@@ -11,8 +11,9 @@ from serve_app.client.answers import (
     Workflow,
     WorkflowStep,
 )
-from serve_app.client.compute import COMPUTE_BASE, ComputeClient, is_local, local_client, local_url
+from serve_app.client.compute import ComputeClient, local_client
 from serve_app.client.errors import ClientError, TaskCancelled, TaskFailed
+from serve_app.client.urls import COMPUTE_BASE, is_local, local_url
 
 __all__ = [
     "COMPUTE_BASE",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 from pydantic import ValidationError
@@ -24,7 +24,7 @@ from serve_app.client.answers import (
     Training,
     Workflow,
 )
-from serve_app.client.errors import ClientError, TaskCancelled, TaskFailed
+from serve_app.client.errors import ClientError, TaskCancelled, TaskFailed, reason_of, refusal
 from serve_app.client.monitoring import (
     MonitoredTaskDetail,
     MonitoredTasks,
@@ -33,9 +33,8 @@ from serve_app.client.monitoring import (
     Workers,
 )
 from serve_app.client.streams import Follower
+from serve_app.client.urls import compute_url, is_local, local_url
 from serve_app.client.workflows import WorkflowCalls
-
-COMPUTE_BASE = "/compute/api/v1"
 
 _POLL_SECONDS = 0.2
 # How long a platform may be out of reach in the middle of a wait (a restart, a rate limit).
@@ -65,7 +64,7 @@ class ComputeClient(WorkflowCalls):
         timeout: float = 60.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.base_url = _compute_url(base_url)
+        self.base_url = compute_url(base_url)
         # No proxy of the environment stands between this machine and itself.
         remote = not is_local(self.base_url)
         self._http = httpx.Client(
@@ -211,7 +210,7 @@ class ComputeClient(WorkflowCalls):
         path = "/events/stream" if task_id is None else f"/tasks/{task_id}/events"
         params = {"after": after, "kind": list(kinds)}
         given = {name: value for name, value in params.items() if value not in (None, [])}
-        return Follower(self._http, path, given, _refusal).events(on_break)
+        return Follower(self._http, path, given, refusal).events(on_break)
 
     def wait(
         self,
@@ -274,7 +273,7 @@ class ComputeClient(WorkflowCalls):
                     file.write(chunk)
             return partial.replace(path)
         except httpx.HTTPError as error:
-            raise ClientError(f"The file could not be fetched: {_reason(error)}.") from error
+            raise ClientError(f"The file could not be fetched: {reason_of(error)}.") from error
         finally:
             partial.unlink(missing_ok=True)
 
@@ -283,7 +282,7 @@ class ComputeClient(WorkflowCalls):
         try:
             answer = self._images.get(url)
         except httpx.HTTPError as error:
-            raise ClientError(f"The file could not be fetched: {_reason(error)}.") from error
+            raise ClientError(f"The file could not be fetched: {reason_of(error)}.") from error
         if answer.is_error:
             raise ClientError(
                 f"The file could not be fetched: HTTP {answer.status_code}.", answer.status_code
@@ -327,41 +326,16 @@ class ComputeClient(WorkflowCalls):
             ) from error
         except httpx.HTTPError as error:
             raise ClientError(
-                f"The request to {self.base_url} failed: {_reason(error)}."
+                f"The request to {self.base_url} failed: {reason_of(error)}."
             ) from error
         if answer.is_error:
-            raise _refusal(answer)
+            raise refusal(answer)
         return answer
-
-
-def local_url(settings: Settings) -> str:
-    """Where a client on this machine reaches the platform.
-
-    An address that means "every interface" is no address to connect to.
-    """
-    http = settings.http
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(http.host, http.host)  # noqa: S104
-    return f"http://{host}:{http.port}"
 
 
 def local_client(settings: Settings) -> ComputeClient:
     """A client of the platform on this machine, with its own key; close it."""
     return ComputeClient(local_url(settings), settings.api_key.get_secret_value())
-
-
-def is_local(url: str) -> bool:
-    """Whether a URL leads to this machine."""
-    return urlsplit(url).hostname in {"localhost", "127.0.0.1", "::1"}
-
-
-def _compute_url(base_url: str) -> str:
-    try:
-        url = httpx.URL(base_url)
-    except httpx.InvalidURL as error:
-        raise ClientError(f"{base_url!r} is no URL: {error}.") from error
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise ClientError(f"{base_url!r} is no URL: it must look like http://127.0.0.1:8000.")
-    return str(url.copy_with(path=COMPUTE_BASE) if url.path == "/" else url).rstrip("/")
 
 
 def _read(model: type[_Model], answer: httpx.Response) -> _Model:
@@ -383,31 +357,3 @@ def _completed(task: WaitedT) -> WaitedT:
     if task.status == "cancelled":
         raise TaskCancelled(f"{task.id} was cancelled.")
     return task
-
-
-def _refusal(answer: httpx.Response) -> ClientError:
-    """The platform's own words, where it gave any."""
-    try:
-        detail = answer.json()["detail"]
-    except (ValueError, KeyError, TypeError):
-        detail = None
-    if isinstance(detail, list):
-        detail = "; ".join(_field(item) for item in detail)
-    text = str(detail) if detail else f"{answer.request.url} answered HTTP {answer.status_code}"
-    if answer.status_code == 401:
-        text += " (is the API key right? --api-key or API_KEY)"
-    wait = answer.headers.get("Retry-After", "")
-    return ClientError(
-        f"{text.rstrip('.')}.", answer.status_code, float(wait) if wait.isdigit() else None
-    )
-
-
-def _field(item: Mapping[str, Any]) -> str:
-    where = ".".join(str(part) for part in item.get("loc", ()) if part != "body")
-    message = str(item.get("msg"))
-    # Some messages name their field themselves.
-    return f"{where}: {message}" if where and not message.startswith(where) else message
-
-
-def _reason(error: httpx.HTTPError) -> str:
-    return str(error) or type(error).__name__

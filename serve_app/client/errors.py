@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
 _RETRY_STATUS = frozenset({429, 502, 503, 504})
 
 
@@ -36,3 +41,32 @@ class TaskFailed(ClientError):
 
 class TaskCancelled(ClientError):
     """The task was cancelled before it was done."""
+
+
+def refusal(answer: httpx.Response) -> ClientError:
+    """The platform's own words, where it gave any."""
+    try:
+        detail = answer.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        detail = None
+    if isinstance(detail, list):
+        detail = "; ".join(_field(item) for item in detail)
+    text = str(detail) if detail else f"{answer.request.url} answered HTTP {answer.status_code}"
+    if answer.status_code == 401:
+        text += " (is the API key right? --api-key or API_KEY)"
+    wait = answer.headers.get("Retry-After", "")
+    return ClientError(
+        f"{text.rstrip('.')}.", answer.status_code, float(wait) if wait.isdigit() else None
+    )
+
+
+def _field(item: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in item.get("loc", ()) if part != "body")
+    message = str(item.get("msg"))
+    # Some messages name their field themselves.
+    return f"{where}: {message}" if where and not message.startswith(where) else message
+
+
+def reason_of(error: httpx.HTTPError) -> str:
+    """Why no answer came, in words."""
+    return str(error) or type(error).__name__
