@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
@@ -23,6 +23,7 @@ from deployments.errors import (
 from deployments.families.base import Family, PromptEmbeds
 from deployments.generation.admission import check
 from deployments.generation.batching import adapters_key, compatibility
+from deployments.generation.clean import predicted
 from deployments.generation.contracts import Emit, ShouldStop
 from deployments.generation.invariance import CachedEncoder, make_rows_independent
 from deployments.generation.lanes import Lanes
@@ -31,6 +32,9 @@ from deployments.generation.pictures import as_condition, as_pixels
 from deployments.generation.previews import LatentProjection
 from deployments.generation.rows import DenoiserRows
 from deployments.registry import FAMILIES
+
+# What `predicted` takes.
+_Aim: TypeAlias = tuple[Any, torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 class _Stopped(Exception):
@@ -207,13 +211,17 @@ class GenerationEngine:
 
     def _watched(self, call: _Call, images: range) -> dict[str, Any]:
         """Arguments that have a pipeline call report on its images after every step."""
+        before: torch.Tensor | None = None
 
         def after_step(
-            pipeline: Any, step: int, timestep: object, tensors: dict[str, Any]
+            pipeline: Any, step: int, timestep: torch.Tensor, tensors: dict[str, Any]
         ) -> dict[str, Any]:
-            del timestep
+            nonlocal before
             call.steps = int(pipeline.num_timesteps)
-            self._report(call, images, step + 1, tensors["latents"])
+            after: torch.Tensor = tensors["latents"]
+            aim = None if before is None else (pipeline.scheduler, timestep, before, after)
+            self._report(call, images, step + 1, aim)
+            before = after
             return {}
 
         return {
@@ -221,7 +229,8 @@ class GenerationEngine:
             "callback_on_step_end_tensor_inputs": ["latents"],
         }
 
-    def _report(self, call: _Call, images: range, step: int, latents: torch.Tensor) -> None:
+    def _report(self, call: _Call, images: range, step: int, aim: _Aim | None) -> None:
+        """Progress, and previews if the ``aim`` of the step is known: not that of the first."""
         unpacked: torch.Tensor | None = None
         for index in call.live():
             own = call.images_of(index)
@@ -229,10 +238,10 @@ class GenerationEngine:
             if own[0] in images:
                 call.emit(index, Progress(step / call.steps, step, call.steps))
             every = call.requests[index].preview_every
-            if not every or step % every or step == call.steps:
+            if not every or step % every or step == call.steps or aim is None:
                 continue
             if unpacked is None:
-                unpacked = self.family.unpack_latents(latents, call.requests[0])
+                unpacked = self.family.unpack_latents(predicted(*aim), call.requests[0])
             for position, image in enumerate(own):
                 if image in images:
                     latent = unpacked[images.index(image)]

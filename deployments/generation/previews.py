@@ -18,7 +18,8 @@ class LatentProjection:
     """Least-squares fit of colour on latents, so it suits any KL autoencoder.
 
     A latent pixel of C channels becomes ``latent @ weight + bias``, an RGB colour in [0, 1]. The
-    fit is on solid and smoothly varying patches, because a preview shows areas and not textures.
+    fit is on solid, smoothly varying and chequered patches, because a preview shows areas and not
+    textures; many of these are partly white, as the pictures are that products stand in.
     """
 
     def __init__(self, weight: torch.Tensor) -> None:
@@ -27,12 +28,15 @@ class LatentProjection:
     @classmethod
     @torch.inference_mode()
     def fit(cls, vae: Any, *, colours: int = 12, seed: int = 0) -> LatentProjection:
-        """Encode ``colours`` solid and as many smooth random patches, and solve."""
+        """Encode ``colours`` random patches of each kind, and solve."""
         generator = torch.Generator().manual_seed(seed)
         solid = torch.rand(colours, 3, 1, 1, generator=generator).expand(-1, -1, _PATCH, _PATCH)
         coarse = torch.rand(colours, 3, 4, 4, generator=generator)
         smooth = functional.interpolate(coarse, size=(_PATCH, _PATCH), mode="bilinear")
-        patches = torch.cat([solid, smooth])
+        chequered = functional.interpolate(coarse, size=(_PATCH, _PATCH), mode="nearest")
+        fields = torch.rand(colours, 1, 4, 4, generator=generator) < 0.5
+        white = functional.interpolate(fields.float(), size=(_PATCH, _PATCH), mode="nearest")
+        patches = torch.cat([solid, smooth, chequered, torch.maximum(solid, white)])
         parameter = next(vae.parameters())
         latents = torch.cat(
             [
