@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
+import orjson
 from fastapi import Depends, Header, Request, Response, status
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -20,6 +21,7 @@ from db.session import Database, WriteSession
 from serve_app.core.auth import Caller
 from serve_app.core.dependencies import RequestResources
 from serve_app.core.errors import Conflict
+from serve_app.core.vault import Vault
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
@@ -53,9 +55,15 @@ class Once:
     """
 
     def __init__(
-        self, database: Database, scope: OrganizationScope, key: str | None, fingerprint: str
+        self,
+        database: Database,
+        vault: Vault,
+        scope: OrganizationScope,
+        key: str | None,
+        fingerprint: str,
     ) -> None:
         self._database = database
+        self._vault = vault
         self._scope = scope
         self._key = key
         self._fingerprint = fingerprint
@@ -88,24 +96,39 @@ class Once:
             return None
         if kept.fingerprint != self._fingerprint:
             raise KeyReused
-        return JSONResponse(
-            kept.response, kept.status_code, headers={"Idempotency-Replayed": "true"}
-        )
+        answer = kept.response
+        if isinstance(answer, str):
+            answer = orjson.loads(self._vault.open(answer))
+        return JSONResponse(answer, kept.status_code, headers={"Idempotency-Replayed": "true"})
 
-    async def keep(self, session: WriteSession, answer: BaseModel, status_code: int) -> None:
-        """Store the answer with what it reports; both are committed, or neither."""
-        if self._key is not None:
-            keys = IdempotencyRepository(session, self._scope)
-            await keys.store(self._key, status_code, answer.model_dump(mode="json"))
+    async def keep(
+        self, session: WriteSession, answer: BaseModel, status_code: int, *, secret: bool = False
+    ) -> None:
+        """Store the answer with what it reports; both are committed, or neither.
+
+        One that tells a ``secret`` is stored sealed.
+        """
+        if self._key is None:
+            return
+        body = (
+            self._vault.seal(answer.model_dump_json()) if secret else answer.model_dump(mode="json")
+        )
+        keys = IdempotencyRepository(session, self._scope)
+        await keys.store(self._key, status_code, body)
 
     async def create(
-        self, session: WriteSession, make: Callable[[], Awaitable[AnswerT]]
+        self,
+        session: WriteSession,
+        make: Callable[[], Awaitable[AnswerT]],
+        *,
+        secret: bool = False,
     ) -> AnswerT | Response:
-        """Make the resource, or give the answer of the request that made it."""
+        """Make the resource, or give the answer of the request that made it; ``secret``: as for
+        :meth:`keep`."""
         if (twin := await self.begin(session)) is not None:
             return twin
         answer = await make()
-        await self.keep(session, answer, status.HTTP_201_CREATED)
+        await self.keep(session, answer, status.HTTP_201_CREATED, secret=secret)
         return answer
 
 
@@ -113,7 +136,8 @@ async def _once(
     request: Request, resources: RequestResources, caller: Caller, key: KeyHeader = None
 ) -> Once:
     fingerprint = "" if key is None else await _fingerprint(request)
-    return Once(resources.database, OrganizationScope(caller.organization_id), key, fingerprint)
+    scope = OrganizationScope(caller.organization_id)
+    return Once(resources.database, resources.vault, scope, key, fingerprint)
 
 
 async def _fingerprint(request: Request) -> str:

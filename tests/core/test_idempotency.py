@@ -130,3 +130,27 @@ async def test_unusable_keys(tenant: Tenant, key: str) -> None:
     assert response.status_code == 422
     assert response.json()["detail"][0]["loc"] == ["header", "Idempotency-Key"]
     assert await tenant.stored() == NOTHING
+
+
+async def test_a_secret_is_answered_again_and_kept_sealed(tenant: Tenant, web: Web) -> None:
+    body = {"url": web.put("/hook", b"")}
+    headers = {"Idempotency-Key": "hook"}
+    first, again = [
+        await tenant.compute.post("/webhooks/", json=body, headers=headers) for _ in range(2)
+    ]
+    assert (first.status_code, again.status_code) == (201, 201), first.text
+    assert again.json() == first.json()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert (await tenant.compute.get("/webhooks/")).json()["total"] == 1
+    secret = first.json()["secret"]
+    async with tenant.database.read() as session:
+        kept = await session.scalar(
+            text("SELECT response::text FROM idempotency_keys WHERE organization_id = :id"),
+            {"id": tenant.organization_id},
+        )
+    assert kept is not None
+    assert secret not in kept
+    other = await tenant.compute.post(
+        "/webhooks/", json=body | {"events": ["*"], "description": "x"}, headers=headers
+    )
+    assert other.status_code == 409

@@ -24,6 +24,7 @@ from serve_app.compute.webhooks.service import NotEnabled, Webhooks
 from serve_app.core.auth import Scope
 from serve_app.core.dependencies import Reading, RequestResources, Writing
 from serve_app.core.errors import NotFound
+from serve_app.core.idempotency import Idempotency
 from serve_app.core.openapi import errors
 from serve_app.core.pagination import PageNumber, PageSize
 from serve_app.core.routing import Router
@@ -66,12 +67,19 @@ async def list_webhooks(
     "/",
     status_code=status.HTTP_201_CREATED,
     operation_id="create_webhook",
+    response_model=WebhookCreated,
     responses=errors(401, 409),
 )
-async def create(body: WebhookCreate, webhooks: Changing) -> WebhookCreated:
+async def create(
+    body: WebhookCreate, webhooks: Changing, session: Writing, once: Idempotency
+) -> WebhookCreated | Response:
     """Send events to a URL from now on. The answer is the only time that its secret is shown."""
-    row, secret = await webhooks.create(body)
-    return WebhookCreated(**read_webhook(row), secret=secret)
+
+    async def make() -> WebhookCreated:
+        row, secret = await webhooks.create(body)
+        return WebhookCreated(**read_webhook(row), secret=secret)
+
+    return await once.create(session, make, secret=True)
 
 
 @router.post("/secret", operation_id="rotate_task_webhook_secret", responses=errors(401))
