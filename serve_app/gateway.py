@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import ray
@@ -19,6 +20,7 @@ from serve_app.backend.app import create_backend_api
 from serve_app.compute.app import create_compute_api
 from serve_app.core.addresses import Resolver, resolve
 from serve_app.core.dependencies import RESOURCES_STATE
+from serve_app.core.draining import is_draining, when_draining
 from serve_app.core.errors import install_error_handlers
 from serve_app.core.health import healthz, readyz
 from serve_app.core.requests import RequestTrail
@@ -32,7 +34,13 @@ BACKEND_BASE = "/api/v1"
 _COLLECTION_THRESHOLDS = (20_000, 20, 100)
 
 
-def create_gateway(settings: Settings, *, gpu: bool, resolver: Resolver = resolve) -> Starlette:
+def create_gateway(
+    settings: Settings,
+    *,
+    gpu: bool,
+    resolver: Resolver = resolve,
+    is_draining: Callable[[], bool] = is_draining,
+) -> Starlette:
     """Both APIs on one port by path; ``compute-api.*`` by host as well.
 
     Connections are opened by the application's lifespan.
@@ -41,6 +49,7 @@ def create_gateway(settings: Settings, *, gpu: bool, resolver: Resolver = resolv
         settings: of the process.
         gpu: whether the cluster has one, and so which models can be asked for.
         resolver: finds the addresses of the hosts whose URLs clients name.
+        is_draining: whether this process is about to go, which ends its streams of events.
     """
     compute = create_compute_api(settings)
     backend = create_backend_api(settings)
@@ -51,7 +60,9 @@ def create_gateway(settings: Settings, *, gpu: bool, resolver: Resolver = resolv
             for app in (gateway, compute, backend):
                 setattr(app.state, RESOURCES_STATE, resources)
             await resources.changes.listen(resources.database)
+            watching = asyncio.create_task(when_draining(resources.feeds.end, is_draining))
             yield
+            watching.cancel()
 
     health = [Route("/healthz", healthz), Route("/readyz", readyz)]
     by_host = Router([*health, Mount(COMPUTE_BASE, compute), Mount(BACKEND_BASE, compute)])

@@ -48,9 +48,11 @@ def tail(
 ) -> None:
     """Follow the event log until Ctrl-C; a lost connection is taken up where it broke."""
     with connect(base_url, api_key) as client:
-        events = client.follow(after=after, kinds=kind or (), task_id=task, on_break=_say_break)
+        breaks = _Breaks()
+        events = client.follow(after=after, kinds=kind or (), task_id=task, on_break=breaks.say)
         try:
             for event in events:
+                breaks.said = None
                 console.print(line(event), soft_wrap=True)
         except KeyboardInterrupt:
             return
@@ -78,5 +80,14 @@ def _shown(value: Any) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)[:200]
 
 
-def _say_break(reason: str) -> None:
-    errors.print(f"[yellow]no connection ({_shown(reason)}); trying again[/]", soft_wrap=True)
+class _Breaks:
+    """Says why there is no connection, once for as long as it is so."""
+
+    said: str | None = None
+
+    def say(self, reason: str) -> None:
+        if reason != self.said:
+            self.said = reason
+            errors.print(
+                f"[yellow]no connection ({_shown(reason)}); trying again[/]", soft_wrap=True
+            )

@@ -54,9 +54,13 @@ class Follower:
             ClientError: the platform refuses the stream for good.
         """
         while not self._over:
+            began = time.monotonic()
             try:
                 yield from self._connect()
-                continue  # the server ends streams from time to time
+                # The server ends streams from time to time; at once if it is about to go.
+                if not self._over and time.monotonic() - began < _PAUSE_SECONDS:
+                    time.sleep(_PAUSE_SECONDS)
+                continue
             except (httpx.TransportError, SSEError) as error:
                 reason = str(error) or type(error).__name__
             except ClientError as error:

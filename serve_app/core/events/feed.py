@@ -74,6 +74,7 @@ class Feed:
     Attributes:
         last_seq: up to where they have been read.
         streams: that show them.
+        is_ending: whether those shall end now.
         ready: done when the end of the log is known.
         runner: reads what is new, for ever.
     """
@@ -81,6 +82,7 @@ class Feed:
     def __init__(self, database: Database, changes: Changes, scope: OrganizationScope) -> None:
         self.last_seq = 0
         self.streams = 0
+        self.is_ending = False
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._database = database
         self._scope = scope
@@ -123,6 +125,12 @@ class Feed:
             yield
         finally:
             self._wakened.discard(changed)
+
+    def end(self) -> None:
+        """End the streams that show it."""
+        self.is_ending = True
+        for changed in self._wakened:
+            changed.set()
 
     async def after(
         self, seq: int, *, kinds: Collection[str] = (), subject_id: str | None = None
@@ -175,6 +183,13 @@ class Feeds:
         self._changes = changes
         self._settings = settings
         self._feeds: dict[OrganizationScope, Feed] = {}
+        self._is_ending = False
+
+    def end(self) -> None:
+        """End all streams, and those that still come here: their clients go on elsewhere."""
+        self._is_ending = True
+        for feed in self._feeds.values():
+            feed.end()
 
     @asynccontextmanager
     async def open(self, scope: OrganizationScope) -> AsyncIterator[Feed]:
@@ -190,6 +205,7 @@ class Feeds:
             raise TooManyStreams(_FULL_RETRY_SECONDS)
         if feed is None:
             feed = self._feeds[scope] = Feed(self._database, self._changes, scope)
+            feed.is_ending = self._is_ending
         feed.streams += 1
         try:
             await asyncio.shield(feed.ready)

@@ -83,7 +83,7 @@ class Stream:
         clock = asyncio.get_running_loop().time
         place, ends_at = self.after, clock() + self.settings.stream_seconds
         beats_at = clock() + self.settings.heartbeat_seconds
-        while (now := clock()) < ends_at:
+        while (now := clock()) < ends_at and not self.feed.is_ending:
             changed.clear()
             entries, place = await self.feed.after(place, kinds=self.kinds, subject_id=subject_id)
             chunks = [*map(_wire, latest.take()), *(entry.wire for entry in entries)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -300,3 +301,31 @@ async def test_a_task_of_somebody_else(served: Platform) -> None:
     theirs = await make_task(platform.database, await make_scope(platform.database))
     async with platform.stream(path=f"/tasks/{theirs}/events") as stream:
         assert stream.response.status_code == 404
+
+
+async def test_streams_end_when_the_process_is_about_to_go(
+    tmp_path: Path, own_database: Database, own_database_url: str
+) -> None:
+    organization = await make_organization(own_database)
+    scope, key = (
+        OrganizationScope(organization.id),
+        await make_api_key(own_database, organization.id),
+    )
+    going = threading.Event()
+    with serving(make_settings(tmp_path, own_database_url), going.is_set) as url:
+        stream_url = f"{url}{COMPUTE_BASE}/events/stream"
+        async with reading(stream_url, key, last_event_id="0") as stream:
+            await make_task(own_database, scope)
+            await stream.events(1)
+            going.set()
+            async with asyncio.timeout(5):
+                assert [sent async for sent in stream if sent.event] == []
+        # Who comes again meanwhile is sent away politely: browsers give up at an error.
+        async with reading(stream_url, key, last_event_id="1") as stream, asyncio.timeout(5):
+            assert stream.response.status_code == 200
+            assert [sent async for sent in stream if sent.event] == []
+    await make_task(own_database, scope)
+    with serving(make_settings(tmp_path, own_database_url)) as url:
+        stream_url = f"{url}{COMPUTE_BASE}/events/stream"
+        async with reading(stream_url, key, last_event_id="1") as stream:
+            assert [sent.id for sent in await stream.events(1)] == ["2"]
