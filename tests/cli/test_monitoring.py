@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,22 +130,25 @@ async def test_watching_follows_what_happens_until_ctrl_c(served: Served) -> Non
     os.set_blocking(ours, False)
     seen = ""
 
-    async def until(text: str) -> None:
+    async def until(is_so: Callable[[], bool]) -> None:
+        """Read on, as a terminal does: who writes to one that is full waits for ever."""
         nonlocal seen
-        deadline = time.monotonic() + 20
-        while text not in seen:
+        deadline = time.monotonic() + 30
+        while not is_so():
             assert time.monotonic() < deadline, seen
             try:
                 seen += os.read(ours, 65536).decode(errors="replace")
-            except BlockingIOError:
+            except OSError:  # nothing now, or nobody writes any more
                 await asyncio.sleep(0.05)
 
     try:
-        await until("0 of 0 workers")
+        await until(lambda: "0 of 0 workers" in seen)
         await copy_workers(served.database, [report(id="w-new")])
-        await until("w-new")
+        await until(lambda: "w-new" in seen)
         process.send_signal(signal.SIGINT)
-        assert await asyncio.to_thread(process.wait, 10) == 130
+        await until(lambda: process.poll() is not None)
+        assert process.returncode == 130
     finally:
         process.kill()
+        process.wait()
         os.close(ours)
