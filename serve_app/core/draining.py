@@ -22,7 +22,7 @@ def is_draining() -> bool:
     worker: Any = ray._private.worker.global_worker
     replica = worker.actors.get(worker.actor_id)
     implementation = getattr(replica, "_replica_impl", None)
-    return implementation is not None and implementation._shutting_down
+    return bool(getattr(implementation, "_shutting_down", False))
 
 
 async def when_draining(act: Callable[[], None], is_draining: Callable[[], bool]) -> None:
