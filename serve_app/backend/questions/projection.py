@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from db.models import Task, TaskStatus
@@ -13,8 +14,12 @@ from db.session import Database, WriteSession
 class CaptionProjection:
     """What the runner tells of tasks that have ended."""
 
-    async def settled(self, session: WriteSession, task_id: str) -> None:
-        """Write a caption to the product it is of, if that is still there."""
+    async def settled(self, session: WriteSession, task_ids: Sequence[str]) -> None:
+        """Write captions to the products they are of, if those are still there."""
+        for task_id in task_ids:
+            await self._settled(session, task_id)
+
+    async def _settled(self, session: WriteSession, task_id: str) -> None:
         task = await session.get(Task, task_id, populate_existing=True)
         if task is None or task.type != "llm" or task.status is not TaskStatus.COMPLETED:
             return

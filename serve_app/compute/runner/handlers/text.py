@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,7 +14,7 @@ from configs.hosted import load_hosted
 from serve_app.compute.runner.handlers.base import Work
 from serve_app.compute.runner.hosted import Call
 from serve_app.core.images import inspect_image
-from serve_app.core.llm.answers import Answer, Outfit, schema_of
+from serve_app.core.llm.answers import Answer, Verdict, schema_of
 from serve_app.core.llm.questions import question_of
 from serve_app.core.llm.schemas import first_violation
 from serve_app.core.providers.base import Outcome, Picture, TextOrder
@@ -25,45 +26,72 @@ class HostedText:
     """Asks, and lets nothing through that is not the answer that was asked for."""
 
     async def run(self, work: Work) -> dict[str, Any]:
-        """Ask and check; the output has text or answer, tokens and cost; see `Handler.run`."""
-        config, provider = work.task.config, work.task.queue
-        model = load_hosted().texts[config["model"]]
-        expected = question_of(config, ()).answer
-        schema = config.get("schema") if expected is None else schema_of(expected)
-
-        def price(outcome: Outcome) -> Any:
-            usage = outcome.usage
-            return model.cost(usage.get("input_tokens", 0), usage.get("output_tokens", 0))
-
-        call = Call(
-            work,
-            provider,
-            model.endpoint,
-            seconds=settings_of(work.resources.settings, provider).call_seconds,
-            price=price,
-        )
-
-        async def order() -> TextOrder:
-            shown = tuple([await picture(work, one) for one in config.get("images", [])])
-            question = question_of(config, shown)
-            return question.order(model.endpoint, schema, config.get("max_tokens", 2048))
-
-        outcome = await call.run(order, work.report)
-        try:
-            answer = _checked(outcome.text or "", expected, schema)
-            if expected is Outfit and answer is not None:
-                answer["product_ids"] = _offered(answer["product_ids"], config)
-        except ValueError as error:
-            await call.reject()
-            raise HostedMalformed(provider, str(error)) from error
+        """Ask and check; the output has text or answer, or scores, with tokens and cost; see
+        `Handler.run`."""
+        config = work.task.config
+        if config["operation"] == "evaluate":
+            return await _evaluate(work)
+        text, answer, spent = await _ask(work, config, config.get("images", []))
+        if config["operation"] == "outfit" and answer is not None:
+            answer["product_ids"] = _offered(answer["product_ids"], config)
         return {
             "images": [],
-            "text": outcome.text if answer is None else None,
+            "text": text if answer is None else None,
             "answer": answer,
-            "model": config["model"],
-            "usage": dict(outcome.usage),
-            "cost_usd": float(price(outcome)),
+            **spent,
         }
+
+
+async def _evaluate(work: Work) -> dict[str, Any]:
+    """Judge each picture on its own; the scores are like those of `serve_app.core.evaluation`."""
+    config = work.task.config
+    judging = {**config, "operation": "judge"}
+    product = [config["product"]] if config["product"] else []
+    scores, spent = [], {"model": config["model"], "usage": Counter[str](), "cost_usd": 0.0}
+    for part, image in enumerate(config["images"]):
+        _, answer, more = await _ask(work, judging, [*product, image], part=part)
+        scores.append(Verdict.model_validate(answer).scores())
+        spent["usage"].update(more["usage"])
+        spent["cost_usd"] += more["cost_usd"]
+        work.report((part + 1) / len(config["images"]))
+    return {"images": [], "scores": scores, **spent, "usage": dict(spent["usage"])}
+
+
+async def _ask(
+    work: Work, config: Mapping[str, Any], images: Sequence[Mapping[str, str]], *, part: int = 0
+) -> tuple[str | None, dict[str, Any] | None, dict[str, Any]]:
+    """One question: its text, its answer as an object or None, and what it has used."""
+    provider = work.task.queue
+    model = load_hosted().texts[config["model"]]
+    expected = question_of(config, ()).answer
+    schema = config.get("schema") if expected is None else schema_of(expected)
+
+    def price(outcome: Outcome) -> Any:
+        usage = outcome.usage
+        return model.cost(usage.get("input_tokens", 0), usage.get("output_tokens", 0))
+
+    call = Call(
+        work,
+        provider,
+        model.endpoint,
+        seconds=settings_of(work.resources.settings, provider).call_seconds,
+        part=part,
+        price=price,
+    )
+
+    async def order() -> TextOrder:
+        shown = tuple([await picture(work, one) for one in images])
+        question = question_of(config, shown)
+        return question.order(model.endpoint, schema, config.get("max_tokens", 2048))
+
+    outcome = await call.run(order, work.report)
+    try:
+        answer = _checked(outcome.text or "", expected, schema)
+    except ValueError as error:
+        await call.reject()
+        raise HostedMalformed(provider, str(error)) from error
+    usage = {"usage": dict(outcome.usage), "cost_usd": float(price(outcome))}
+    return outcome.text, answer, {"model": config["model"], **usage}
 
 
 def _checked(
