@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,6 +24,16 @@ from serve_app.core.providers.errors import HostedMalformed
 from serve_app.core.providers.registry import settings_of
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of a question: text, and an object if one was asked for; tokens and US dollars."""
+
+    text: str | None
+    answer: dict[str, Any] | None
+    usage: Mapping[str, int]
+    cost_usd: float
+
+
 class HostedText:
     """Asks, and lets nothing through that is not the answer that was asked for."""
 
@@ -31,14 +43,18 @@ class HostedText:
         config = work.task.config
         if config["operation"] == "evaluate":
             return await _evaluate(work)
-        text, answer, spent = await _ask(work, config, config.get("images", []))
+        show = partial(_pictures, work, config.get("images", []))
+        told = await ask(work, config, show, provider=work.task.queue, report=work.report)
+        answer = told.answer
         if config["operation"] == "outfit" and answer is not None:
             answer["product_ids"] = _offered(answer["product_ids"], config)
         return {
             "images": [],
-            "text": text if answer is None else None,
+            "text": told.text if answer is None else None,
             "answer": answer,
-            **spent,
+            "model": config["model"],
+            "usage": dict(told.usage),
+            "cost_usd": told.cost_usd,
         }
 
 
@@ -47,21 +63,40 @@ async def _evaluate(work: Work) -> dict[str, Any]:
     config = work.task.config
     judging = {**config, "operation": "judge"}
     product = [config["product"]] if config["product"] else []
-    scores, spent = [], {"model": config["model"], "usage": Counter[str](), "cost_usd": 0.0}
+    scores, usage, cost = [], Counter[str](), 0.0
     for part, image in enumerate(config["images"]):
-        _, answer, more = await _ask(work, judging, [*product, image], part=part)
-        scores.append(Verdict.model_validate(answer).scores())
-        spent["usage"].update(more["usage"])
-        spent["cost_usd"] += more["cost_usd"]
+        show = partial(_pictures, work, [*product, image])
+        told = await ask(work, judging, show, provider=work.task.queue, part=part)
+        scores.append(Verdict.model_validate(told.answer).scores())
+        usage.update(told.usage)
+        cost += told.cost_usd
         work.report((part + 1) / len(config["images"]))
-    return {"images": [], "scores": scores, **spent, "usage": dict(spent["usage"])}
+    spent = {"model": config["model"], "usage": dict(usage), "cost_usd": cost}
+    return {"images": [], "scores": scores, **spent}
 
 
-async def _ask(
-    work: Work, config: Mapping[str, Any], images: Sequence[Mapping[str, str]], *, part: int = 0
-) -> tuple[str | None, dict[str, Any] | None, dict[str, Any]]:
-    """One question: its text, its answer as an object or None, and what it has used."""
-    provider = work.task.queue
+async def ask(
+    work: Work,
+    config: Mapping[str, Any],
+    show: Callable[[], Awaitable[tuple[Picture, ...]]],
+    *,
+    provider: str,
+    part: int = 0,
+    report: Callable[[float], None] = lambda _: None,
+) -> Told:
+    """Ask one question as a call of a task.
+
+    Args:
+        work: the attempt.
+        config: of the question, settled.
+        show: makes the pictures, if it has to be asked at all.
+        provider: who is asked.
+        part: which of the task's calls.
+        report: takes progress.
+
+    Raises:
+        HostedError: as it says; `HostedMalformed` if the answer is another than was asked for.
+    """
     model = load_hosted().texts[config["model"]]
     expected = question_of(config, ()).answer
     schema = config.get("schema") if expected is None else schema_of(expected)
@@ -80,18 +115,20 @@ async def _ask(
     )
 
     async def order() -> TextOrder:
-        shown = tuple([await picture(work, one) for one in images])
-        question = question_of(config, shown)
+        question = question_of(config, await show())
         return question.order(model.endpoint, schema, config.get("max_tokens", 2048))
 
-    outcome = await call.run(order, work.report)
+    outcome = await call.run(order, report)
     try:
         answer = _checked(outcome.text or "", expected, schema)
     except ValueError as error:
         await call.reject()
         raise HostedMalformed(provider, str(error)) from error
-    usage = {"usage": dict(outcome.usage), "cost_usd": float(price(outcome))}
-    return outcome.text, answer, {"model": config["model"], **usage}
+    return Told(outcome.text, answer, outcome.usage, float(price(outcome)))
+
+
+async def _pictures(work: Work, images: Sequence[Mapping[str, str]]) -> tuple[Picture, ...]:
+    return tuple([await picture(work, one) for one in images])
 
 
 def _checked(
