@@ -212,7 +212,8 @@ class HostedTraining:
                 is_style=config["entity_type"] == "style",
             )
 
-        await records.note(phase="train", facts={"steps": steps})
+        # It tells nothing of its steps: there are no figures of them.
+        await records.note(phase="train")
         outcome = await call.run(order, work.report)
         weights = await _download(
             work, outcome.files[0], work.resources.settings.models.max_adapter_bytes
