@@ -184,6 +184,9 @@ class StudioSettings(Section):
 
     # Tier in `configs/plans.yaml` of organizations that nobody gave another.
     default_tier: str = "starter"
+    # Whether a language model captions products that come with a picture and without a caption, if
+    # one of its providers has a key.
+    captions: bool = True
 
 
 class LimitSettings(Section):

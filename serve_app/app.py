@@ -4,7 +4,7 @@ Replicas, resources and autoscaling of each stand in ``serve_config.yaml``. (Ann
 postponed here: Serve looks at that of ``build`` to convert its arguments.)
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, PositiveInt
@@ -21,6 +21,7 @@ from serve_app.backend.questions.projection import CaptionProjection
 from serve_app.compute.runner.capacity import QueueSpec
 from serve_app.compute.runner.deployment import TaskRunner
 from serve_app.compute.runner.hosted import AbandonedJobs
+from serve_app.compute.runner.settlements import Observer
 from serve_app.compute.training.projection import TrainingProjection
 from serve_app.compute.workflows.projection import WorkflowProjection
 from serve_app.core.orders import IMAGING
@@ -39,7 +40,7 @@ MODELS: Mapping[str, Any] = {
 
 # What is to be done when a task of some kind has ended; the runner knows nothing of it.
 # Workflows come last: a step's result is what the others have made of its task.
-OBSERVERS = (
+OBSERVERS: Sequence[Observer] = (
     GenerationProjection(),
     ExportProjection(),
     TrainingProjection(),

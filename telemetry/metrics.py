@@ -97,6 +97,11 @@ QUEUE_WORKERS: Final = Gauge("queue_workers", "Workers that serve the queue.", "
 QUEUE_OLDEST_WAIT: Final = Gauge(
     "queue_oldest_wait_seconds", "How long the first task has waited that could start.", "queue"
 )
+PROVIDER_CIRCUIT: Final = Gauge(
+    "provider_circuit",
+    "Whether calls to a hosted provider go through: 0 closed, 0.5 half open, 1 open.",
+    "provider",
+)
 IMAGES: Final = Counter("images", "Images that models made.", "model")
 STEP_SECONDS: Final = Histogram(
     "denoising_step_seconds",

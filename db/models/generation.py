@@ -27,6 +27,7 @@ class GenerationType(StrEnum):
 class StepKind(StrEnum):
     """What a task does for its generation, in the order of a generation's steps."""
 
+    COMPOSE = "compose"
     GENERATE = "generate"
     EVALUATE = "evaluate"
     UPSCALE = "upscale"

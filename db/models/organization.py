@@ -15,7 +15,10 @@ class Organization(Base):
     """A tenant: everything that is private belongs to one."""
 
     __tablename__ = "organizations"
-    __table_args__ = (CheckConstraint("weight > 0", name="weight"),)
+    __table_args__ = (
+        CheckConstraint("weight > 0", name="weight"),
+        CheckConstraint("fallback_after_seconds > 0", name="fallback_after_seconds"),
+    )
 
     id: Mapped[UuidKey]
     name: Mapped[str]
@@ -24,6 +27,10 @@ class Organization(Base):
     weight: Mapped[float] = mapped_column(REAL, server_default=text("1"))
     # Plan whose limits it has; None: that of its subscription.
     tier: Mapped[str | None]
+    # Catalog entry that makes the images which another model fails at, or has not begun with after
+    # that many seconds; None: nothing does, or only failures count.
+    fallback_model: Mapped[str | None]
+    fallback_after_seconds: Mapped[int | None]
     created_at: Mapped[CreatedAt]
 
 

@@ -42,6 +42,7 @@ class Product(Base):
         Index(None, "brand_id"),
         Index(None, "lora_id"),
         Index(None, "training_id"),
+        Index(None, "caption_task_id", postgresql_where=text("caption_task_id IS NOT NULL")),
     )
 
     id: Mapped[UuidKey]
@@ -60,6 +61,10 @@ class Product(Base):
     description: Mapped[str | None]
     # What the pictures show, in words; the prompt begins with it.
     caption: Mapped[str | None]
+    # The task that is to write it; None: none is.
+    caption_task_id: Mapped[str | None] = mapped_column(
+        Text(collation="C"), ForeignKey("tasks.id", ondelete="SET NULL")
+    )
     # The adapter that its images are made with.
     lora_id: Mapped[UUID | None] = mapped_column(ForeignKey("adapters.id"))
     # The last training of it.

@@ -14,6 +14,7 @@ from db.models import (
     Generation,
     GenerationInput,
     GenerationStep,
+    Organization,
     Prediction,
     Shooting,
     Shot,
@@ -28,8 +29,10 @@ from db.repositories.events import EventWriter
 from db.repositories.queue import NewTask, TaskQueue
 from db.repositories.scope import Page
 from db.repositories.scoped import ScopedRepository, ScopedWriter
+from db.session import ReadSession
 
 OPEN = (TaskStatus.PENDING, TaskStatus.RUNNING)
+_IS_UNTOUCHED = (Task.status == TaskStatus.PENDING, Task.attempt == 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,28 @@ class GenerationWriter(GenerationRepository, ScopedWriter[Generation]):
         )
         await self._session.flush()
 
+    async def replace_step(
+        self, generation: Generation, step: GenerationStep, kind: StepKind, task: NewTask
+    ) -> None:
+        """Queue a task in place of one that has ended without being of use."""
+        index = step.index
+        await self._session.delete(step)
+        await self._session.flush()
+        await self.add_step(generation, kind, task, index=index)
+
+    async def withdraw(self, task_id: str) -> float | None:
+        """Cancel a task that nobody has begun with; how many seconds it has waited. None: somebody
+        has begun, or is about to."""
+        waited = await self._session.scalar(
+            select(func.extract("epoch", func.clock_timestamp() - Task.created_at))
+            .where(Task.id == task_id, *_IS_UNTOUCHED)
+            .with_for_update(skip_locked=True)
+        )
+        if waited is None:
+            return None
+        await TaskQueue(self._session).cancel(self._scope, task_id)
+        return float(waited)
+
     async def open_tasks(self, generation_id: UUID) -> Sequence[str]:
         """Tasks whose outcome has not been drawn into the generation, in the order of their ids."""
         found = await self._session.scalars(
@@ -240,3 +265,25 @@ class GenerationWriter(GenerationRepository, ScopedWriter[Generation]):
         }
         known = {name: value for name, value in data.items() if value is not None}
         await EventWriter(self._session, self._scope).append(kind, str(generation.id), known)
+
+
+async def overdue_tasks(session: ReadSession, *, limit: int) -> Sequence[str]:
+    """Tasks that nobody has begun with for longer than their organizations let generations wait,
+    of those generations that another model may make."""
+    patience = func.make_interval(0, 0, 0, 0, 0, 0, Organization.fallback_after_seconds)
+    found = await session.scalars(
+        select(GenerationStep.task_id)
+        .join(Task, Task.id == GenerationStep.task_id)
+        .join(Generation, Generation.id == GenerationStep.generation_id)
+        .join(Organization, Organization.id == GenerationStep.organization_id)
+        .where(
+            GenerationStep.projected_at.is_(None),
+            GenerationStep.kind == StepKind.GENERATE,
+            *_IS_UNTOUCHED,
+            Task.created_at < func.now() - patience,
+            Generation.recipe.has_key("fallback"),
+        )
+        .order_by(GenerationStep.created_at)
+        .limit(limit)
+    )
+    return found.all()

@@ -1,7 +1,8 @@
 """How good is a generated picture? Scores of what can be measured on its pixels.
 
-An evaluator is an interface: hosted judges that look at the picture as a person would are others.
-Every score is in [0, 1]; ``confidence`` is what decides whether a picture is accepted.
+An evaluator answers scores by name, each in [0, 1]; ``confidence`` is what decides whether a
+picture is accepted, the others what is adjusted. Hosted judges, which look at a picture as a person
+would, answer the same from a task of their own: see :class:`serve_app.core.llm.answers.Verdict`.
 """
 
 from __future__ import annotations

@@ -239,6 +239,22 @@ def evaluate(images: Sequence[ImageReference], product: ImageReference | None) -
     )
 
 
+def judge(
+    settled: Mapping[str, Any],
+    images: Sequence[ImageReference],
+    product: ImageReference | None,
+    prompt: str,
+) -> NewTask:
+    """As :func:`evaluate`, by the language model of a question that is settled."""
+    asked = {
+        **settled,
+        "operation": "evaluate",
+        "product": None if product is None else product.as_dict(),
+        "data": {"prompt": prompt},
+    }
+    return question(asked, images)
+
+
 def settle_question(
     resources: Resources, config: Mapping[str, Any], refuse: Refuse
 ) -> dict[str, Any]:

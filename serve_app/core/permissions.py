@@ -219,6 +219,7 @@ PERMISSIONS: Final[Mapping[str, Least]] = {
     "delete_lora": Least.EDITOR,
     # the monitoring,
     "get_queues": Least.VIEWER,
+    "get_providers": Least.VIEWER,
     "list_workers": Least.VIEWER,
     "get_workers_health": Least.VIEWER,
     "list_monitored_tasks": Least.VIEWER,

@@ -70,7 +70,7 @@ LISTS = {
 # Of the platform as a whole; what is of a tenant in them: tests/compute/monitoring.
 SHARED = {
     f"GET {COMPUTE_BASE}/monitoring/{one}"
-    for one in ("queues", "workers", "workers/health", "stats", "workflows/stats")
+    for one in ("queues", "providers", "workers", "workers/health", "stats", "workflows/stats")
 }
 # What is made belongs to who asked.
 CREATIONS = {

@@ -29,6 +29,8 @@ from db.repositories.queue import TaskQueue
 from db.repositories.scope import OrganizationScope
 from db.session import Database, WriteSession
 from serve_app.backend.generations.agentic import adjusted, best
+from serve_app.backend.generations.composing import written
+from serve_app.backend.generations.fallback import can_fall_back, fall_back, hand_over_waiting
 from serve_app.backend.generations.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -73,6 +75,7 @@ class GenerationProjection:
             except Exception:
                 # The others must not wait for it.
                 logger.exception("the outcome of %s could not be drawn in", task_id)
+        await hand_over_waiting(database)
 
 
 class _Projecting:
@@ -89,7 +92,9 @@ class _Projecting:
         generation = await self._generations.lock(self._step.generation_id)
         assert generation is not None, "a step goes with its generation"
         # Somebody else may have been here between the first look and the lock.
-        await self._session.refresh(self._step)
+        step = await self._session.get(GenerationStep, self._step.task_id, populate_existing=True)
+        if step is None:
+            return
         task = await self._session.get_one(Task, self._step.task_id, populate_existing=True)
         if self._step.projected_at is not None or task.status not in _ENDS:
             return
@@ -100,13 +105,50 @@ class _Projecting:
         if task.status is TaskStatus.COMPLETED:
             assert task.output is not None
             await self._advance(generation, task.output)
-        else:
+        elif not (task.status is TaskStatus.FAILED and await self._goes_on(generation, task)):
             generation.error, generation.error_code = task.error, task.error_code
             await end_early(self._session, generation, task.status)
+
+    async def _goes_on(self, generation: Generation, task: Task) -> bool:
+        """Whether somebody else does what a task has failed at."""
+        code, reason = task.error_code or "failed", task.error or "it failed"
+        match self._step.kind:
+            case StepKind.COMPOSE:
+                await self._compose(generation, None, reason)
+            case StepKind.EVALUATE if generation.recipe.get("judge") is not None:
+                note = f"The images are judged by their pixels: {reason}"
+                notes = [*generation.recipe["notes"], note]
+                generation.recipe = {**generation.recipe, "judge": None, "notes": notes}
+                fresh = generation.images[-generation.num_predictions :]
+                await self._generations.replace_step(
+                    generation,
+                    self._step,
+                    StepKind.EVALUATE,
+                    Recipe.of(generation.recipe).evaluate(fresh),
+                )
+            case StepKind.GENERATE if can_fall_back(generation, code):
+                await fall_back(self._session, generation, self._step, code, reason)
+            case _:
+                return False
+        return True
+
+    async def _compose(
+        self, generation: Generation, answer: dict[str, Any] | None, reason: str = ""
+    ) -> None:
+        """Make the images, by the prompt of a language model or, without its answer, of the
+        rules."""
+        generation.recipe = written(generation.recipe, answer, reason)
+        recipe = Recipe.of(generation.recipe)
+        generation.prompt = recipe.config["prompt"]
+        generation.negative_prompt = recipe.config["negative_prompt"]
+        task = recipe.generate(recipe.config)
+        await self._generations.add_step(generation, StepKind.GENERATE, task)
 
     async def _advance(self, generation: Generation, output: dict[str, Any]) -> None:
         recipe = Recipe.of(generation.recipe)
         match self._step.kind:
+            case StepKind.COMPOSE:
+                await self._compose(generation, output["answer"])
             case StepKind.GENERATE if generation.type is GenerationType.AGENTIC:
                 # The candidates of earlier attempts stay in front.
                 generation.images = [*generation.images, *output["images"]]

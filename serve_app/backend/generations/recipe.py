@@ -17,6 +17,8 @@ from serve_app.core.orders import ImageReference
 
 # An aspect ratio that differs by less is left to the crop.
 _SAME_ASPECT = 1.05
+# Who composes prompts, and judges images, unless a language model is named.
+RULES, PIXELS = "rules", "pixels"
 # Between steps nothing is lost.
 _BETWEEN = "png"
 
@@ -33,6 +35,11 @@ class Recipe:
         resolution: (width, height) in pixels of the result, or None for the model's own.
         file_format: of the result.
         notes: on what the images were made without, in words.
+        composer: who is to write the prompt before the images are made, as the config of a
+            question; None: nobody, it is there.
+        composed_by: who has written it: ``rules``, or a language model.
+        judge: the language model that judges the images, as the config of a question; None: their
+            pixels are measured.
     """
 
     composition: Mapping[str, str]
@@ -42,6 +49,9 @@ class Recipe:
     resolution: tuple[int, int] | None
     file_format: str
     notes: tuple[str, ...] = ()
+    composer: Mapping[str, Any] | None = None
+    composed_by: str = RULES
+    judge: Mapping[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As it is stored."""
@@ -53,6 +63,9 @@ class Recipe:
             "resolution": self.resolution,
             "file_format": self.file_format,
             "notes": list(self.notes),
+            "composer": self.composer,
+            "composed_by": self.composed_by,
+            "judge": self.judge,
         }
 
     @classmethod
@@ -68,6 +81,10 @@ class Recipe:
             file_format=stored["file_format"],
             # Absent from what was stored before there were LoRAs.
             notes=tuple(stored.get("notes", ())),
+            # And before language models had a part in it.
+            composer=stored.get("composer"),
+            composed_by=stored.get("composed_by", RULES),
+            judge=stored.get("judge"),
         )
 
     @property
@@ -86,7 +103,21 @@ class Recipe:
 
     def evaluate(self, images: list[dict[str, Any]]) -> NewTask:
         """The task that judges them."""
-        return orders.evaluate([ImageReference.of(image) for image in images], self.product)
+        references = [ImageReference.of(image) for image in images]
+        if self.judge is not None:
+            return orders.judge(self.judge, references, self.product, self.config["prompt"])
+        return orders.evaluate(references, self.product)
+
+    def compose(self) -> NewTask:
+        """The task that writes the prompt."""
+        assert self.composer is not None
+        return orders.question(self.composer)
+
+    def begin(self) -> tuple[StepKind, NewTask]:
+        """The first task, and what it does."""
+        if self.composer is not None:
+            return StepKind.COMPOSE, self.compose()
+        return StepKind.GENERATE, self.generate(self.config)
 
     def finish(self, kind: StepKind, image: Mapping[str, Any]) -> NewTask:
         """The task of one finishing step of one image."""

@@ -37,6 +37,20 @@ class GenerateOptions(Input):
     min_confidence_score: float = Field(
         0.7, ge=0, le=1, description="From which an agentic generation accepts an image."
     )
+    composer: str = Field(
+        "rules",
+        max_length=200,
+        description="Who writes the prompt from the parts of the shot: `rules`, or a language "
+        "model such as `claude-haiku`. Should that fail, the rules' prompt is used.",
+        examples=["rules"],
+    )
+    judge: str = Field(
+        "pixels",
+        max_length=200,
+        description="Who evaluates the images of an agentic generation: `pixels`, or a language "
+        "model that looks at them, such as `claude-haiku` or `gemini-flash`.",
+        examples=["pixels"],
+    )
     prompt: Text | None = Field(
         None,
         description="Added to the prompt that is composed.",
@@ -92,6 +106,14 @@ class GeneratedImage(BaseModel):
     scores: dict[str, float] | None = Field(description="Of the evaluator, 0 to 1.")
 
 
+class FallenBack(BaseModel):
+    """From which model a generation was taken, and why."""
+
+    model_id: str = Field(description="The model that was asked for.")
+    code: str = Field(description="`saturated`, or the code of its error.", examples=["saturated"])
+    reason: str
+
+
 class GenerationRead(BaseModel):
     """A generation, as it stands."""
 
@@ -101,8 +123,16 @@ class GenerationRead(BaseModel):
     generation_type: GenerationType
     status: GenerationStatus
     progress: float = Field(description="0 to 1.")
-    model_id: str
+    model_id: str = Field(description="That makes, or has made, the images.")
+    fallen_back: FallenBack | None = Field(
+        description="Set when another model was asked for, and the organization's "
+        "`fallback_model` makes the images."
+    )
     prompt: str = Field(description="As it was composed.")
+    composed_by: str = Field(description="`rules`, or a language model.")
+    judged_by: str | None = Field(
+        description="`pixels`, or a language model; null unless it is agentic."
+    )
     negative_prompt: str
     seed: int
     num_predictions: int

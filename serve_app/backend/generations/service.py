@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from db.models import EventKind, Generation, GenerationType, Shot, ShotStatus, StepKind, TaskStatus
 from db.repositories.generations import OPEN, GenerationRepository, GenerationWriter, StepProgress
+from db.repositories.organizations import OrganizationRepository
 from db.repositories.queue import TaskQueue
 from db.repositories.scope import OrganizationScope
 from db.repositories.shot_inputs import ShotInputs, load_shot_inputs
 from db.repositories.shots import ShotWriter
 from db.session import ReadSession, WriteSession
+from serve_app.backend.generations.composing import question
 from serve_app.backend.generations.composition import compose
+from serve_app.backend.generations.fallback import SATURATED, fallen_back, hand_over
 from serve_app.backend.generations.loras import ShotLoras, check_loras
 from serve_app.backend.generations.projection import end_early
 from serve_app.backend.generations.recipe import (
+    PIXELS,
+    RULES,
     Recipe,
     background_of,
     media_of,
@@ -26,6 +32,7 @@ from serve_app.backend.generations.recipe import (
     reference_to,
 )
 from serve_app.backend.generations.schemas import (
+    FallenBack,
     GeneratedImage,
     GenerateOptions,
     GenerateRequest,
@@ -33,7 +40,7 @@ from serve_app.backend.generations.schemas import (
     GenerationStatus,
 )
 from serve_app.core import orders
-from serve_app.core.admission import admit
+from serve_app.core.admission import QueueFull, admit
 from serve_app.core.credits import charge
 from serve_app.core.dependencies import Sign
 from serve_app.core.errors import Conflict, UnprocessableField
@@ -86,7 +93,9 @@ class Studio:
             await ShotWriter(self.session, self.scope).begin_revision(shot, shot.revision)
         inputs = await load_shot_inputs(self.session, shot)
         recipe = self._recipe(inputs, body)
-        generation = await self._begin(shot, recipe, body, list(media_of(inputs)))
+        recipe, spare = await self._spare(inputs, body, recipe)
+        media_ids = list(media_of(inputs))
+        generation = await self._begin(shot, recipe, body, media_ids, spare=spare)
         await generations.set_shot(shot, ShotStatus.GENERATING)
         await generations.log(EventKind.GENERATION_CREATED, generation)
         return generation
@@ -101,8 +110,8 @@ class Studio:
         """
         generations = GenerationWriter(self.session, self.scope)
         first = found(await generations.get(generation_id), "Generation")
-        stored = {name: value for name, value in first.recipe.items() if name != "adjusted"}
-        recipe = Recipe.of(stored)
+        # As it was made: with the model and the prompt that it came to in the end.
+        recipe = replace(Recipe.of(first.recipe), composer=None)
         await check_loras(self.session, self.scope, recipe.config["loras"])
         options = GenerateRequest(
             num_predictions=first.num_predictions,
@@ -115,6 +124,26 @@ class Studio:
         generation = await self._begin(shot, recipe, options, media_ids, reproduces=first)
         await generations.log(EventKind.GENERATION_CREATED, generation)
         return generation
+
+    async def _spare(
+        self, inputs: ShotInputs, body: GenerateRequest, recipe: Recipe
+    ) -> tuple[Recipe, Recipe | None]:
+        """The recipe, and that of the model which may stand in for its own, if the organization has
+        named one and it can make this; if not, the notes say why."""
+        organization = await OrganizationRepository(self.session).get(self.scope.organization_id)
+        name = organization.fallback_model if organization is not None else None
+        if name is None or name == recipe.config["model"]:
+            return recipe, None
+        # Steps and guidance were chosen for the other model.
+        neutral = dict.fromkeys(body.settings()) | {
+            "model_id": name,
+            "seed": recipe.config["seed"],
+        }
+        try:
+            return recipe, self._recipe(inputs, body.model_copy(update=neutral))
+        except UnprocessableField as error:
+            note = f"{name} cannot stand in: {error.detail}"
+            return replace(recipe, notes=(*recipe.notes, note)), None
 
     def _recipe(self, inputs: ShotInputs, body: GenerateRequest) -> Recipe:
         entry = orders.choose_model(self.resources, body.model_id, _refuse)
@@ -146,7 +175,23 @@ class Studio:
             resolution=resolution,
             file_format=inputs.look.file_format.value,
             notes=loras.notes,
+            composer=self._asked(
+                "composer", body.composer, RULES, question(composition, inputs, loras, entry)
+            ),
+            judge=self._asked("judge", body.judge, PIXELS, {}),
         )
+
+    def _asked(
+        self, field: str, model: str, own: str, config: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        """The question to a language model that has a part in it; None: we do it ourselves."""
+        if model == own:
+            return None
+
+        def refuse(_: str, reason: str) -> UnprocessableField:
+            return UnprocessableField(f"{field}: {reason}, and {own!r}", ("body", field))
+
+        return orders.settle_question(self.resources, {**config, "model": model}, refuse)
 
     async def _begin(
         self,
@@ -155,6 +200,7 @@ class Studio:
         options: GenerateOptions,
         media_ids: Sequence[UUID],
         *,
+        spare: Recipe | None = None,
         reproduces: Generation | None = None,
     ) -> Generation:
         is_agentic = options.generation_type is GenerationType.AGENTIC
@@ -172,16 +218,24 @@ class Studio:
             num_predictions=options.num_predictions,
             max_attempts=attempts,
             min_confidence_score=options.min_confidence_score if is_agentic else None,
-            recipe=recipe.as_dict(),
+            recipe=recipe.as_dict() | ({"fallback": spare.as_dict()} if spare else {}),
             reproduces_id=reproduces.id if reproduces else None,
             credits_charged=cost,
             requested_by=self.user_id,
         )
         await charge(self.session, self.scope, self.resources.plans, cost, generation.id)
         await generations.keep_inputs(generation, media_ids)
-        task = recipe.generate(recipe.config)
-        await admit(self.session, self.scope, self.resources, [task.queue], counted=0)
-        await generations.add_step(generation, StepKind.GENERATE, task)
+        kind, task = recipe.begin()
+        try:
+            await admit(self.session, self.scope, self.resources, [task.queue], counted=0)
+        except QueueFull as full:
+            if spare is None or kind is not StepKind.GENERATE:
+                raise
+            kind, task = hand_over(generation, SATURATED, full.detail).begin()
+            await self.session.flush()
+            await self.session.refresh(generation, ["updated_at"])
+            await admit(self.session, self.scope, self.resources, [task.queue], counted=0)
+        await generations.add_step(generation, kind, task)
         return generation
 
 
@@ -249,7 +303,10 @@ async def _read(
         status=_status(generation, steps),
         progress=_progress(generation, recipe, steps),
         model_id=generation.model,
+        fallen_back=_fallen_back(generation),
         prompt=generation.prompt,
+        composed_by=recipe.composed_by,
+        judged_by=_judge(generation, recipe),
         negative_prompt=generation.negative_prompt,
         seed=generation.seed,
         num_predictions=generation.num_predictions,
@@ -281,10 +338,22 @@ async def _read(
     )
 
 
+def _fallen_back(generation: Generation) -> FallenBack | None:
+    first = fallen_back(generation.recipe)
+    return None if first is None else FallenBack.model_validate(first)
+
+
+def _judge(generation: Generation, recipe: Recipe) -> str | None:
+    if generation.type is not GenerationType.AGENTIC:
+        return None
+    return PIXELS if recipe.judge is None else str(recipe.judge["model"])
+
+
 def _inputs(recipe: Recipe) -> dict[str, object]:
     """The recipe without names in storage, which are nobody's business."""
     shown = recipe.as_dict()
-    del shown["notes"]
+    for name in ("notes", "composer", "composed_by", "judge"):
+        del shown[name]
     if shown["product"]:
         shown["product"] = {"sha256": shown["product"]["sha256"]}
     if shown["background"] and "image" in shown["background"]:
@@ -304,6 +373,7 @@ def _progress(generation: Generation, recipe: Recipe, steps: Sequence[StepProgre
     if generation.status is TaskStatus.COMPLETED:
         return 1.0
     own = 2 if generation.type is GenerationType.AGENTIC else 1
+    own += any(step.kind is StepKind.COMPOSE for step in steps)
     total = own + len(recipe.finishing) * generation.num_predictions
     done = sum(step.progress for step in steps if step.attempt == generation.attempt)
     return round(min(done / total, 1.0), 4)

@@ -72,10 +72,14 @@ async def get(
     "/{organization_id}", operation_id="update_organization", responses=errors(401, 403, 404)
 )
 async def update(
-    organization_id: OrganizationId, body: OrganizationUpdate, caller: Caller, session: Writing
+    organization_id: OrganizationId,
+    body: OrganizationUpdate,
+    caller: Caller,
+    session: Writing,
+    resources: RequestResources,
 ) -> OrganizationRead:
-    """Change an organization. For its admins."""
-    changed = await service.update(session, caller.organization_id, body)
+    """Change an organization: its name, and which model stands in for others. For its admins."""
+    changed = await service.update(session, resources, caller.organization_id, body)
     return OrganizationRead.model_validate(changed)
 
 

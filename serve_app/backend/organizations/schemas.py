@@ -20,6 +20,13 @@ class OrganizationRead(BaseModel):
     id: UUID
     name: str
     slug: str = Field(description="Its name in addresses and files.")
+    fallback_model: str | None = Field(
+        description="Model that makes the images which another one fails at, or keeps waiting; "
+        "each generation tells it."
+    )
+    fallback_after_seconds: int | None = Field(
+        description="How long a generation may wait for its own model. Null: until that fails."
+    )
     created_at: datetime
 
 
@@ -40,6 +47,20 @@ class OrganizationCreate(Input):
 
 
 class OrganizationUpdate(Input):
-    """What an admin may change; what is absent or null stays as it is."""
+    """What an admin may change; what is absent stays as it is, and so does a name that is null."""
 
     name: str | None = Field(None, min_length=1, max_length=200)
+    fallback_model: str | None = Field(
+        None,
+        max_length=200,
+        description="A model of `/generation-models/`, hosted or not; null: none.",
+        examples=["fal-flux-lora"],
+    )
+    fallback_after_seconds: int | None = Field(
+        None,
+        ge=1,
+        le=86_400,
+        description="How long a generation may wait for its own model before the other one makes "
+        "it. Null: it waits until its own model has failed.",
+        examples=[120],
+    )

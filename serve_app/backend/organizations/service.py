@@ -10,7 +10,8 @@ from db.models import Organization
 from db.repositories.organizations import OrganizationWriter
 from db.session import WriteSession
 from serve_app.backend.organizations.schemas import OrganizationCreate, OrganizationUpdate
-from serve_app.core.errors import Conflict, NotFound
+from serve_app.core import orders
+from serve_app.core.errors import Conflict, NotFound, UnprocessableField
 from serve_app.core.resources import Resources
 
 # Folders of the store that are divided by organization.
@@ -44,19 +45,29 @@ async def create(session: WriteSession, body: OrganizationCreate) -> Organizatio
 
 
 async def update(
-    session: WriteSession, organization_id: UUID, body: OrganizationUpdate
+    session: WriteSession, resources: Resources, organization_id: UUID, body: OrganizationUpdate
 ) -> Organization:
     """Change an organization.
 
     Raises:
         NotFound: there is none with this id.
+        UnprocessableField: there is no such model to fall back to.
     """
     organization = await OrganizationWriter(session).get(organization_id)
     if organization is None:
         raise NotFound("Organization not found")
     if body.name is not None:
         organization.name = body.name
+    if body.fallback_model is not None:
+        orders.choose_model(resources, body.fallback_model, _refuse_fallback)
+    for name in {"fallback_model", "fallback_after_seconds"} & body.model_fields_set:
+        setattr(organization, name, getattr(body, name))
     return organization
+
+
+def _refuse_fallback(field: str, reason: str) -> UnprocessableField:
+    del field
+    return UnprocessableField(f"fallback_model: {reason}", ("body", "fallback_model"))
 
 
 async def delete(resources: Resources, organization_id: UUID) -> None:

@@ -9,12 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from db.models import Media, Product, Task
+from db.repositories.captions import CaptionOrders
 from db.repositories.looks import LookRepository
 from db.repositories.products import ProductRepository
 from db.repositories.queue import TaskQueue
 from db.repositories.scope import OrganizationScope
 from db.session import WriteSession
 from serve_app.core import orders
+from serve_app.core.admission import QueueFull, admit
 from serve_app.core.errors import Conflict, SartiqError, UnprocessableField
 from serve_app.core.orders import ImageReference
 from serve_app.core.resources import Resources
@@ -65,7 +67,22 @@ class Questions:
         """As :meth:`caption`, of a product whose pictures are loaded."""
         config = {"operation": "caption", "kind": "product", "data": _described(product)}
         about = {"about": {"product_id": str(product.id)}}
-        return await self._ask(config | about, product)
+        task = await self._ask(config | about, product)
+        await CaptionOrders(self.session).asked(product.id, task.id)
+        return task
+
+    async def caption_if_missing(self, product: Product) -> Task | None:
+        """As :meth:`caption_of`, of a product that has pictures and no caption, unless it has been
+        asked for already. None: it is not missed, or cannot be asked for; nobody waits for it."""
+        if not self.resources.settings.studio.captions or product.caption is not None:
+            return None
+        if not self.resources.providers.names or product.caption_task_id is not None:
+            return None
+        loaded = await ProductRepository(self.session, self.scope).get(product.id)
+        try:
+            return None if loaded is None else await self.caption_of(loaded)
+        except (NothingToSee, NoLanguageModel, QueueFull):
+            return None
 
     async def outfit(self, look_id: UUID) -> Task:
         """Ask what goes with the main product of a look, of the organization's own products.
@@ -102,6 +119,7 @@ class Questions:
             raise NothingToSee
         images = [ImageReference(media.path, media.sha256) for media in shown]
         new = orders.question(settled, images)
+        await admit(self.session, self.scope, self.resources, [new.queue], counted=0)
         return await TaskQueue(self.session).enqueue(self.scope, new)
 
 

@@ -14,10 +14,10 @@ from serve_app.core.training.options import TrainingOptions
 class StudioTrainingConfig(TrainingOptions):
     """How to train; the trigger word follows from the name when it is absent."""
 
-    captioning: Literal["fields", "none"] = Field(
+    captioning: Literal["fields", "hosted", "none"] = Field(
         "fields",
-        description="What a picture is said to show: what the fields say, with its shot type; or "
-        "nothing but the trigger word.",
+        description="What a picture is said to show: what the fields say, with its shot type; "
+        "what a hosted language model says of it; or nothing but the trigger word.",
     )
 
 

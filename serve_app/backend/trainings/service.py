@@ -24,13 +24,12 @@ from db.repositories.subjects import SubjectWriter
 from db.repositories.trainings import OPEN, TrainingRepository, TrainingState
 from db.session import WriteSession
 from serve_app.backend.trainings.schemas import TrainRequest
-from serve_app.core import orders
 from serve_app.core.admission import admit
 from serve_app.core.errors import Conflict, UnprocessableField
 from serve_app.core.phrases import describe_product, describe_shot_type, describe_subject
 from serve_app.core.resources import Resources
 from serve_app.core.rows import found
-from serve_app.core.training.orders import QUEUE, TrainingOrder, noun, settle
+from serve_app.core.training.orders import TrainingOrder, captioner, choose_base, noun, settle
 from serve_app.core.training.words import adapter_name, trigger_word
 
 Trainee: TypeAlias = Subject | Product
@@ -128,7 +127,7 @@ class Trainings:
                 f"There are {len(lessons)} pictures of {trainee.name} to learn from; at least "
                 f"{least} are needed"
             )
-        entry = orders.choose_model(self.resources, body.base_model, _refuse_model)
+        entry = choose_base(self.resources, body.base_model, _refuse_model)
         options = body.config
         if options.trigger_word is None:
             trigger = trigger_word(trainee.name, trainee.id)
@@ -149,12 +148,13 @@ class Trainings:
             learns_from={
                 "pictures": [{"path": one.path, "caption": one.caption} for one in lessons],
                 "captioning": options.captioning,
+                **captioner(self.resources, options.captioning, entity_type, _refuse),
             },
             settings=settings,
             media_ids=[one.media_id for one in lessons],
             requested_by=self.user_id,
         )
-        await admit(self.session, self.scope, self.resources, [QUEUE], counted=0)
+        await admit(self.session, self.scope, self.resources, [order.lane], counted=0)
         return await order.queue(self.session, self.scope)
 
     async def _check_idle(self, trainee: Trainee) -> None:

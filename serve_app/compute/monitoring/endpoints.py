@@ -7,7 +7,7 @@ An organization sees its own tasks. Who runs the platform, a superuser or the ho
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import Depends, Path, Query
@@ -21,6 +21,8 @@ from serve_app.compute.monitoring.schemas import (
     MonitoredTaskDetailRead,
     MonitoredTaskList,
     MonitoredWorkflowList,
+    ProviderRead,
+    ProvidersRead,
     QueueRead,
     QueuesRead,
     StatsRead,
@@ -39,9 +41,10 @@ from serve_app.compute.monitoring.service import (
 from serve_app.compute.monitoring.workflows import read_glance, read_workflow_stats
 from serve_app.compute.tasks.schemas import Status
 from serve_app.core.auth import Caller, NamedOrganization, Principal
-from serve_app.core.dependencies import Reading
+from serve_app.core.dependencies import Reading, RequestResources
 from serve_app.core.openapi import errors
 from serve_app.core.pagination import PageNumber, PageSize
+from serve_app.core.providers.breaker import circuits
 from serve_app.core.routing import Router
 from serve_app.core.rows import found, sorting
 from serve_app.core.text import Storable
@@ -109,6 +112,26 @@ async def queues(monitor: Looking) -> QueuesRead:
                 oldest_wait_seconds=row.oldest_wait,
             )
             for row in rows
+        ]
+    )
+
+
+@router.get("/providers", operation_id="get_providers", responses=errors(401))
+async def providers(
+    session: Reading, resources: RequestResources, operator: Operator
+) -> ProvidersRead:
+    """Every hosted provider, and whether calls to it go through."""
+    found = await circuits(session, resources.providers.names, datetime.now(UTC))
+    return ProvidersRead(
+        providers=[
+            ProviderRead(
+                name=one.provider,
+                circuit=one.state,
+                failures=one.failures,
+                open_until=one.open_until,
+                reason=one.reason if operator else None,
+            )
+            for one in found
         ]
     )
 

@@ -53,6 +53,43 @@ class QueuesRead(BaseModel):
     queues: list[QueueRead]
 
 
+class ProviderRead(BaseModel):
+    """A hosted provider that this installation has a key of."""
+
+    name: str = Field(description="Also of its queue.", examples=["claude"])
+    circuit: Literal["closed", "open", "half_open"] = Field(
+        description="`closed`: calls go through. `open`: it has failed too often, and nothing is "
+        "sent until `open_until`. `half_open`: the next call decides."
+    )
+    failures: int = Field(description="In a row.")
+    open_until: datetime | None
+    reason: str | None = Field(description="Of the last failure; for operators.")
+
+
+class ProvidersRead(BaseModel):
+    """All hosted providers."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "providers": [
+                        {
+                            "name": "claude",
+                            "circuit": "open",
+                            "failures": 5,
+                            "open_until": "2026-01-15T10:30:30Z",
+                            "reason": "hosted_unavailable: claude is not available: Overloaded",
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
+    providers: list[ProviderRead]
+
+
 class WorkerRead(BaseModel):
     """One replica that does work, as it last reported."""
 

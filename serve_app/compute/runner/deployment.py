@@ -57,7 +57,7 @@ class TaskRunner:
             observers=observers,
             chores=[
                 (PERIOD_SECONDS, copy.copy),
-                (GAUGE_SECONDS, Gauges(resources.database).record),
+                (GAUGE_SECONDS, Gauges(resources.database, resources.providers.names).record),
             ],
         )
         await self._runner.start()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -269,7 +269,7 @@ class AbandonedJobs:
         self._make = providers
         self._providers: Providers | None = None
 
-    async def settled(self, session: WriteSession, task_id: str) -> None:
+    async def settled(self, session: WriteSession, task_ids: Sequence[str]) -> None:
         """Nothing: the attempt itself sees to its job."""
 
     async def catch_up(self, database: Database) -> None:

@@ -33,7 +33,6 @@ from serve_app.core.pagination import PageNumber, PageSize
 from serve_app.core.routing import Router
 from serve_app.core.rows import found
 from serve_app.core.text import Storable
-from serve_app.core.training.orders import QUEUE
 from serve_app.core.training.reading import Status
 
 router = Router(prefix="/training", tags=["training"])
@@ -88,7 +87,7 @@ async def create(
         return answer_quote(await quote(resources, scope, order.task()))
 
     async def make() -> TrainingRead:
-        await admit(session, scope, resources, [QUEUE])
+        await admit(session, scope, resources, [order.lane])
         state = await order.queue(session, scope)
         if url is not None:
             webhooks = Webhooks(resources, session, scope)

@@ -15,7 +15,7 @@ from serve_app.core.training.options import TrainingOptions
 from serve_app.core.training.reading import Status, TrainedLora, TrainingMetrics
 
 EntityKind = Literal["subject", "product", "style"]
-Captioning = Literal["captions", "filename", "none"]
+Captioning = Literal["captions", "filename", "hosted", "none"]
 
 
 class TrainingConfig(TrainingOptions):
@@ -25,7 +25,8 @@ class TrainingConfig(TrainingOptions):
     captioning: Captioning = Field(
         "captions",
         description="What a picture is said to show: the dataset's own captions; or, where one has "
-        "none, the words of its file name; or nothing but the trigger word, for all of them.",
+        "none, the words of its file name, or what a hosted language model says of it; or nothing "
+        "but the trigger word, for all of them.",
     )
 
 

@@ -20,11 +20,10 @@ from serve_app.compute.training.schemas import (
     TrainingSummary,
     TrainingValidationRead,
 )
-from serve_app.core import orders
 from serve_app.core.dependencies import Sign
 from serve_app.core.errors import InvalidInput, Loc, UnprocessableField
 from serve_app.core.resources import Resources
-from serve_app.core.training.orders import TrainingOrder, noun, settle
+from serve_app.core.training.orders import TrainingOrder, captioner, choose_base, noun, settle
 from serve_app.core.training.reading import TrainedLora, TrainingMetrics, phase_of
 
 
@@ -47,12 +46,13 @@ class Submission:
         settled = self.check(body)
         dataset = await self._dataset(body.dataset_url)
         return TrainingOrder(
-            entry=orders.choose_model(self.resources, body.base_model, self._refuse_model),
+            entry=choose_base(self.resources, body.base_model, self._refuse_model),
             output_name=body.output_name,
             entity_type=EntityType(body.config.entity_type),
             learns_from={
                 "dataset": _reference(dataset),
                 "captioning": body.config.captioning,
+                **self._captioner(body),
             },
             settings=settled(dataset.images),
             requested_by=user_id,
@@ -65,7 +65,8 @@ class Submission:
         Raises:
             UnprocessableField: a value does not go with the model.
         """
-        entry = orders.choose_model(self.resources, body.base_model, self._refuse_model)
+        entry = choose_base(self.resources, body.base_model, self._refuse_model)
+        self._captioner(body)
         entity_type = EntityType(body.config.entity_type)
         trigger = body.config.trigger_word
         prompt = f"{trigger}, {noun(entity_type)}" if trigger else noun(entity_type)
@@ -77,6 +78,10 @@ class Submission:
 
         settled(self.resources.settings.datasets.min_images)
         return settled
+
+    def _captioner(self, body: TrainingCreate) -> dict[str, Any]:
+        entity_type = EntityType(body.config.entity_type)
+        return captioner(self.resources, body.config.captioning, entity_type, self._refuse)
 
     async def _dataset(self, url: str) -> StoredDataset:
         try:

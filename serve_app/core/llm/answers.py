@@ -88,10 +88,15 @@ class Verdict(Answer):
     composition: Share
     advice: _Text
 
-    @property
-    def total(self) -> float:
-        """The product counts most."""
-        return 0.5 * self.product_match + 0.3 * self.realism + 0.2 * self.composition
+    def scores(self) -> dict[str, float]:
+        """As an evaluator gives them; of the whole, ``confidence``, the product is half."""
+        parts = {
+            "product_match": self.product_match,
+            "realism": self.realism,
+            "composition": self.composition,
+        }
+        total = 0.5 * self.product_match + 0.3 * self.realism + 0.2 * self.composition
+        return {name: round(value, 4) for name, value in (parts | {"confidence": total}).items()}
 
 
 class Visibility(Answer):

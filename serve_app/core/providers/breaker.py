@@ -10,12 +10,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from configs.settings import ProviderSettings
 from db.repositories.hosted import ProviderCircuits
 from db.session import Database, ReadSession
 from serve_app.core.providers.errors import HostedCircuitOpen, HostedError
 
+State = Literal["closed", "open", "half_open"]
 # That a probe may take before another one goes.
 _PROBE_SECONDS = 60.0
 
@@ -82,7 +84,7 @@ class Circuit:
     """
 
     provider: str
-    state: str
+    state: State
     failures: int = 0
     open_until: datetime | None = None
     reason: str | None = None
@@ -98,7 +100,7 @@ async def circuits(
         if (row := rows.get(name)) is None:
             found.append(Circuit(name, "closed"))
             continue
-        state = "closed"
+        state: State = "closed"
         if row.open_until is not None:
             state = "open" if row.open_until > now else "half_open"
         found.append(Circuit(name, state, row.failures, row.open_until, row.reason))

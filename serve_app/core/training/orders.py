@@ -16,7 +16,9 @@ from db.repositories.queue import NewTask
 from db.repositories.scope import OrganizationScope
 from db.repositories.trainings import TrainingState, TrainingWriter
 from db.session import WriteSession
-from serve_app.core.orders import MAX_ATTEMPTS, MAX_SEED, Refuse
+from serve_app.core.llm.answers import CaptionKind
+from serve_app.core.orders import MAX_ATTEMPTS, MAX_SEED, Refuse, choose_model, settle_question
+from serve_app.core.resources import Resources
 from serve_app.core.training.options import DEFAULT_STEPS, MAX_STEPS, TrainingOptions
 
 QUEUE: Final = "training"
@@ -27,6 +29,12 @@ _NOUNS: Final[Mapping[EntityType, str]] = {
     EntityType.SUBJECT: "a person",
     EntityType.PRODUCT: "a product",
     EntityType.STYLE: "a picture",
+}
+# What a language model is asked to see in it.
+_CAPTIONS: Final[Mapping[EntityType, CaptionKind]] = {
+    EntityType.SUBJECT: "person",
+    EntityType.PRODUCT: "garment",
+    EntityType.STYLE: "person",
 }
 
 
@@ -54,12 +62,17 @@ class TrainingOrder:
     requested_by: UUID | None = None
     priority: int = 0
 
+    @property
+    def lane(self) -> str:
+        """The queue where it waits: ours, or that of the provider that trains the model."""
+        return self.entry.provider or QUEUE
+
     def task(self) -> NewTask:
         """The task that does it."""
         return NewTask(
             id=prefixed_id("train"),
             type="training",
-            queue=self.entry.provider or QUEUE,
+            queue=self.lane,
             config={
                 "model": self.entry.name,
                 "output_name": self.output_name,
@@ -92,6 +105,37 @@ class TrainingOrder:
 def noun(entity_type: EntityType) -> str:
     """A caption for a picture of which nothing is known."""
     return _NOUNS[entity_type]
+
+
+def choose_base(resources: Resources, name: str | None, refuse: Refuse) -> ModelEntry:
+    """As `orders.choose_model`, of a model that can be trained here or at its provider.
+
+    Raises:
+        UnprocessableField: it cannot.
+    """
+    entry = choose_model(resources, name, refuse)
+    if entry.hosting is not None and "training" not in entry.hosting.endpoints:
+        raise refuse("model", f"{entry.name} cannot be trained at {entry.provider}")
+    return entry
+
+
+def captioner(
+    resources: Resources, captioning: str, entity_type: EntityType, refuse: Refuse
+) -> dict[str, Any]:
+    """What a training's config says of the language model that captions its pictures; nothing where
+    none does.
+
+    Raises:
+        UnprocessableField: there is no key for any.
+    """
+    if captioning != "hosted":
+        return {}
+    asked = {"operation": "caption", "kind": _CAPTIONS[entity_type]}
+    return {
+        "captioner": settle_question(
+            resources, asked, lambda _, reason: refuse("captioning", reason)
+        )
+    }
 
 
 def settle(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import Depends, Form, Path, Request, Response, status
 
-from db.models import ProductImageType
+from db.models import Product, ProductImageType
 from serve_app.backend.products.endpoints import ProductId
 from serve_app.backend.products.images import service
 from serve_app.backend.products.images.schemas import (
@@ -17,6 +17,7 @@ from serve_app.backend.products.images.schemas import (
     ProductImageUpdate,
     Type,
 )
+from serve_app.backend.questions.service import Questions
 from serve_app.core.attachments import Attachment, FormFile, FormUploadKey, also_json, json_body
 from serve_app.core.auth import Scope
 from serve_app.core.dependencies import RequestResources, Signing, Writing
@@ -70,9 +71,11 @@ async def add(
     session: Writing,
     sign: Signing,
     once: Idempotency,
+    resources: RequestResources,
 ) -> ProductImageRead | Response:
     """Add a picture: the file itself, or the `upload_key` of one that was uploaded before. JPEG,
-    PNG, WebP and AVIF are taken; it is kept upright, in sRGB and without metadata."""
+    PNG, WebP and AVIF are taken; it is kept upright, in sRGB and without metadata. With a key of a
+    language model, a product that has no caption gets one."""
     if answered := await once.earlier():
         return answered
     picture = await new.attachment.take()
@@ -81,6 +84,8 @@ async def add(
         image = await service.add(
             session, scope, product_id, new.attachment, picture, kind=new.type
         )
+        product = await session.get_one(Product, image.product_id)
+        await Questions(session, scope, resources).caption_if_missing(product)
         return await ProductImageRead.of(image, sign)
 
     return await once.create(session, make)

@@ -25,6 +25,7 @@ from serve_app.backend.products.imports.schemas import (
 )
 from serve_app.backend.products.imports.table import Row
 from serve_app.backend.products.schemas import ProductCreate, ProductUpdate
+from serve_app.backend.questions.service import Questions
 from serve_app.core.errors import SartiqError
 from serve_app.core.media import MediaLibrary
 from serve_app.core.pictures import Picture
@@ -162,6 +163,7 @@ class ProductImporter:
             if article.picture is not None:
                 media = await self._library.keep(session, article.picture)
                 await ProductImageWriter(session, self._scope, product.id).set_cover(media)
+                await Questions(session, self._scope, self._resources).caption_if_missing(product)
         return ImportStatus.CREATED if is_new else ImportStatus.UPDATED, product.id
 
     async def _brand(self, session: WriteSession, name: str) -> UUID:

@@ -19,6 +19,7 @@ from db.repositories.adapters import AdapterRepository
 from db.repositories.scope import OrganizationScope
 from deployments.contracts import Pixels
 from serve_app.compute.runner.handlers.base import Handler, Work
+from serve_app.compute.runner.handlers.captions import captioned
 from serve_app.compute.runner.handlers.text import HostedText, picture
 from serve_app.compute.runner.hosted import Call
 from serve_app.compute.training.examples import read_examples
@@ -199,7 +200,7 @@ class HostedTraining:
         archive = f"{work.folder}/dataset.zip"
 
         async def order() -> TrainingOrder:
-            examples = await read_examples(work.resources, config)
+            examples = await captioned(work, await read_examples(work.resources, config))
             with tempfile.TemporaryFile() as file:
                 await asyncio.to_thread(_pack, examples, file)
                 await work.resources.store.put(archive, file)
@@ -211,7 +212,8 @@ class HostedTraining:
                 is_style=config["entity_type"] == "style",
             )
 
-        await records.note(phase="train", facts={"steps": steps})
+        # It tells nothing of its steps: there are no figures of them.
+        await records.note(phase="train")
         outcome = await call.run(order, work.report)
         weights = await _download(
             work, outcome.files[0], work.resources.settings.models.max_adapter_bytes

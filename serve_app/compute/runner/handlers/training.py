@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from db.repositories.queue import ClaimedTask
 from serve_app.compute.runner.handlers.base import Work, with_timeout
+from serve_app.compute.runner.handlers.captions import captioned
 from serve_app.compute.training.examples import read_examples
 from serve_app.compute.training.records import Records
 from serve_app.core.adapters import FILE_NAME
@@ -58,7 +59,7 @@ class TrainingHandler:
             model=work.task.config["model"],
             output_name=work.task.config["output_name"],
             config=config,
-            examples=await read_examples(work.resources, work.task.config),
+            examples=await captioned(work, await read_examples(work.resources, work.task.config)),
         )
         try:
             finished = await _resume(work, request)

@@ -128,7 +128,7 @@ class TrainingStep(StepType):
             "entity_type": order.entity_type.value,
             "requested_by": None if desk.user_id is None else str(desk.user_id),
         }
-        return {"config": dict(order.task().config), "about": about}
+        return {"config": dict(order.task().config), "about": about, "queue": order.lane}
 
     def count(self, config: TrainingStepConfig, pictures: int) -> int:
         """See `StepType.count`."""
@@ -141,7 +141,8 @@ class TrainingStep(StepType):
         task = NewTask(
             id=prefixed_id("train"),
             type="training",
-            queue=QUEUE,
+            # Workflows of before there were others have none.
+            queue=plan.get("queue", QUEUE),
             config=plan["config"],
             priority=priority,
             max_attempts=MAX_ATTEMPTS,
