@@ -8,10 +8,9 @@ same scene twice gives the same picture.
 from __future__ import annotations
 
 import colorsys
+import random
 from dataclasses import dataclass
 from typing import Final, Literal
-
-import random
 
 Rgb = tuple[int, int, int]
 Region = Literal["top", "bottom", "whole", "feet", "bag"]

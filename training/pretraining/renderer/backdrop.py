@@ -113,7 +113,8 @@ def cast_shadow(canvas: Canvas, scene: Scene, feet: list[Point], unit: float) ->
     if hard:
         x = sum(one[0] for one in feet) / len(feet)
         y = max(one[1] for one in feet)
-        long = blob([(x - unit * 0.3, y), (x + unit * 0.3, y), (x + away * unit * 1.9, y + unit * 0.1),
+        long = blob([(x - unit * 0.3, y), (x + unit * 0.3, y),
+                     (x + away * unit * 1.9, y + unit * 0.1),
                      (x + away * unit * 2.3, y + unit * 0.22),
                      (x + away * unit * 1.0, y + unit * 0.16)])  # fmt: skip
         shade = _solid(_SHADE, strength * 0.8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from training.pretraining.renderer.attributes import Scene
@@ -108,7 +109,7 @@ class Body:
         knots = self.knots
         if y <= knots[0][0]:
             return knots[0][column]
-        for before, after in zip(knots, knots[1:], strict=False):
+        for before, after in pairwise(knots):
             if y <= after[0]:
                 share = (y - before[0]) / (after[0] - before[0])
                 eased = share * share * (3 - 2 * share)
@@ -241,9 +242,7 @@ def _from_the_side(build: Build, scene: Scene, rng: random.Random) -> Body:
         )
     legs = []
     for knee, ankle in _SIDE_LEGS[scene.pose]:
-        legs.append(
-            Limb(((-0.10, CROTCH - 0.1), (knee - 0.06, KNEE), (ankle - 0.10, ANKLE)), 1)
-        )
+        legs.append(Limb(((-0.10, CROTCH - 0.1), (knee - 0.06, KNEE), (ankle - 0.10, ANKLE)), 1))
     return Body(build, (arms[0], arms[1]), (legs[0], legs[1]), "side", knots)
 
 

@@ -45,8 +45,12 @@ def _leg_path(body: Body, leg: Limb, name: str) -> skia.Path:
 
 def _pelvis(body: Body) -> skia.Path:
     """From the waistband to where the legs part."""
-    right: list[Point] = [(body.right(RISE) + 0.03, RISE), (body.right(3.1) + 0.04, 3.1),
-                          (body.right(HIPS) + 0.05, HIPS), (body.right(CROTCH) + 0.05, CROTCH)]
+    right: list[Point] = [
+        (body.right(RISE) + 0.03, RISE),
+        (body.right(3.1) + 0.04, 3.1),
+        (body.right(HIPS) + 0.05, HIPS),
+        (body.right(CROTCH) + 0.05, CROTCH),
+    ]
     left: list[Point] = [(body.left(CROTCH) - 0.05, CROTCH), (body.left(HIPS) - 0.05, HIPS),
                          (body.left(3.1) - 0.04, 3.1), (body.left(RISE) - 0.03, RISE)]  # fmt: skip
     x = body.centre(CROTCH)
@@ -75,7 +79,8 @@ def draw_legwear(canvas: Canvas, body: Body, cloth: Cloth, name: str) -> None:
         x = body.centre(CROTCH)
         stitch(canvas, cloth, [(body.centre(RISE + 0.2), RISE + 0.2), (x, CROTCH + 0.12)], 1.0, 0.8)
         for side in (-1, 1):
-            crease(canvas, cloth, [(x + side * 0.02, CROTCH + 0.06), (x + side * 0.16, CROTCH - 0.02),
+            crease(canvas, cloth, [(x + side * 0.02, CROTCH + 0.06),
+                                   (x + side * 0.16, CROTCH - 0.02),
                                    (x + side * 0.34, CROTCH - 0.12)], 0.07)  # fmt: skip
     _knee_folds(canvas, body, cloth, name)
     if name in _DETAILS:
@@ -142,7 +147,9 @@ def _jeans(canvas: Canvas, body: Body, cloth: Cloth) -> None:
         x = body.centre(3.2)
         for side in (-1, 1):
             edge = body.right(3.3) if side > 0 else body.left(3.3)
-            sewn([(x + side * 0.26, 2.98), (x + side * 0.32, 3.16), (edge - side * 0.02, 3.26)], 1.2)
+            sewn(
+                [(x + side * 0.26, 2.98), (x + side * 0.32, 3.16), (edge - side * 0.02, 3.26)], 1.2
+            )
         sewn([(x + 0.10, 2.98), (x + 0.10, 3.34), (x + 0.01, 3.46)])
     _turn_ups(canvas, body, cloth)
 
@@ -201,8 +208,12 @@ def skirt_path(body: Body, top: float, hem: float, flare: float) -> skia.Path:
     at = body.shift
     wide = max(body.half(HIPS), 0.5) + flare
     middle = body.centre(HIPS) if body.profile else at
-    right: list[Point] = [(body.right(top) + 0.03, top), (body.right(3.1) + 0.08, 3.1),
-                          (middle + wide * 0.86, (HIPS + hem) / 2), (middle + wide, hem - 0.06)]
+    right: list[Point] = [
+        (body.right(top) + 0.03, top),
+        (body.right(3.1) + 0.08, 3.1),
+        (middle + wide * 0.86, (HIPS + hem) / 2),
+        (middle + wide, hem - 0.06),
+    ]
     left: list[Point] = [(middle - wide, hem - 0.06), (middle - wide * 0.86, (HIPS + hem) / 2),
                          (body.left(3.1) - 0.08, 3.1), (body.left(top) - 0.03, top)]  # fmt: skip
     waves: list[Point] = [
@@ -220,7 +231,7 @@ def draw_skirt_panel(canvas: Canvas, body: Body, cloth: Cloth, *, top: float, he
     panel(canvas, cloth, path, 1.1)
     middle = body.centre(HIPS) if body.profile else body.shift
     wide = max(body.half(HIPS), 0.5) + flare
-    start = (top + 0.34 + 0.1 * (hem > 4.9))
+    start = top + 0.34 + 0.1 * (hem > 4.9)
     for share in (-0.66, -0.30, 0.06, 0.38, 0.72):
         from_x = body.centre(top) + share * body.half(3.1) * 0.9
         to_x = middle + wide * share

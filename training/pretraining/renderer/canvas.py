@@ -71,17 +71,17 @@ class Canvas:
     _masks: dict[str, tuple[NDArray[np.uint8], Any]] = field(init=False)
 
     def __post_init__(self) -> None:
-        size = (HEIGHT * self.factor, WIDTH * self.factor)
-        self.pixels = np.full((*size, 4), 255, dtype=np.uint8)
+        self.pixels = np.full((HEIGHT * self.factor, WIDTH * self.factor, 4), 255, dtype=np.uint8)
         self._draw = skia.Surface(self.pixels).getCanvas()
+        self._draw.scale(self.factor, self.factor)
+        self._in_pixels = self._draw.getTotalMatrix()
         self._masks = {}
         for name in Masks.__slots__:
-            values = np.zeros(size, dtype=np.uint8)
-            surface = skia.Surface(values, colorType=skia.kAlpha_8_ColorType)
-            self._masks[name] = (values, surface.getCanvas())
-        for one in self._canvases:
-            one.scale(self.factor, self.factor)
-        self._in_pixels = self._draw.getTotalMatrix()
+            # Masks need no supersampling: how much of a pixel a shape covers is computed.
+            values = np.zeros((HEIGHT * self.zoom, WIDTH * self.zoom), dtype=np.uint8)
+            canvas = skia.Surface(values, colorType=skia.kAlpha_8_ColorType).getCanvas()
+            canvas.scale(self.zoom, self.zoom)
+            self._masks[name] = (values, canvas)
         for one in self._canvases:
             one.translate(*self.origin)
             one.scale(self.unit, self.unit)
@@ -175,11 +175,8 @@ class Canvas:
 
     def finish(self) -> tuple[Image.Image, Masks]:
         """The averaged-down picture (RGB) and its masks, 128x192 times `zoom` all."""
-        picture = Image.fromarray(self.pixels[..., :3].copy()).reduce(SUPERSAMPLING)
-        masks = {
-            name: np.asarray(Image.fromarray(values).reduce(SUPERSAMPLING))
-            for name, (values, _) in self._masks.items()
-        }
+        picture = Image.fromarray(self.pixels).reduce(SUPERSAMPLING).convert("RGB")
+        masks = {name: values for name, (values, _) in self._masks.items()}
         return picture, Masks(**masks)
 
 

@@ -9,26 +9,15 @@ import numpy as np
 import skia
 from PIL import Image
 
-from training.pretraining.renderer.attributes import SKIN_TONES, Rgb, Scene
+from training.pretraining.renderer.attributes import Rgb, Scene
 from training.pretraining.renderer.backdrop import TINTS, cast_shadow, paint
-from training.pretraining.renderer.bag import bag_place, carrier, draw_bag
+from training.pretraining.renderer.bag import bag_place
 from training.pretraining.renderer.body import GROUND, Body, pose_body
-from training.pretraining.renderer.bottoms import draw_legwear, draw_skirt
 from training.pretraining.renderer.canvas import HEIGHT, WIDTH, Canvas, Masks
-from training.pretraining.renderer.fabric import Cloth, cloth_of, plain
-from training.pretraining.renderer.figure import (
-    draw_hand,
-    draw_leg,
-    draw_neck_shadow,
-    draw_trunk,
-)
-from training.pretraining.renderer.footwear import draw_shoe
+from training.pretraining.renderer.dressing import draw_dressed
 from training.pretraining.renderer.hair import draw_hair, draw_hair_behind
 from training.pretraining.renderer.head import draw_head
 from training.pretraining.renderer.shapes import Point
-from training.pretraining.renderer.tailoring import draw_sleeves
-from training.pretraining.renderer.tops import TUCKED, draw_top, draw_tucked
-from training.pretraining.renderer.whole import draw_whole
 
 #: Framing → first and last height that it shows, in heads of an adult.
 _SPANS: Final[dict[str, Point]] = {
@@ -44,26 +33,6 @@ _DETAILS: Final[dict[str, Point]] = {
     "whole": (1.0, 3.86),
     "feet": (5.0, 7.20),
     "bag": (3.16, 5.20),
-}
-#: First and last height of each garment, in heads of an adult.
-EXTENTS: Final[dict[str, Point]] = {
-    "t-shirt": (1.2, 3.45),
-    "tank top": (1.2, 3.4),
-    "shirt": (1.1, 3.65),
-    "sweater": (1.05, 3.5),
-    "hoodie": (0.9, 3.6),
-    "jacket": (1.1, 3.7),
-    "coat": (1.1, 5.3),
-    "dress": (1.3, 5.0),
-    "jumpsuit": (1.3, 6.5),
-    "skirt": (2.8, 4.8),
-    "jeans": (2.8, 6.6),
-    "trousers": (2.8, 6.7),
-    "shorts": (2.8, 4.6),
-    "sneakers": (6.4, 7.05),
-    "boots": (5.6, 7.05),
-    "heels": (6.5, 7.05),
-    "handbag": (3.9, 5.1),
 }
 #: Faces are drawn a little larger than life, so that they can be read at this size.
 _HEAD: Final = 1.07
@@ -113,14 +82,16 @@ def render_on_model(scene: Scene, *, zoom: int = 1) -> tuple[Image.Image, Masks]
     tilted = skia.Matrix.Scale(flip, 1)
     tilted.preRotate(rng.uniform(-2.5, 2.5), 0, 1.1)
     tilted.preTranslate(0, 1.02).preScale(_HEAD, _HEAD).preTranslate(0, -1.02)
-    for matrix, draw in ((tilted, draw_hair_behind), (grown, _dressed), (tilted, draw_head),
-                         (tilted, draw_hair)):  # fmt: skip
-        canvas.transform(matrix)
-        if draw is _dressed:
-            _dressed(canvas, body, scene)
-        else:
-            draw(canvas, scene)  # type: ignore[operator]
-        canvas.transform(None)
+    canvas.transform(tilted)
+    draw_hair_behind(canvas, scene)
+    canvas.transform(None)
+    canvas.transform(grown)
+    draw_dressed(canvas, body, scene)
+    canvas.transform(None)
+    canvas.transform(tilted)
+    draw_head(canvas, scene)
+    draw_hair(canvas, scene)
+    canvas.transform(None)
     picture, masks = canvas.finish()
     if scene.lighting in TINTS:
         picture = _tinted(picture, masks, TINTS[scene.lighting], light)
@@ -130,7 +101,7 @@ def render_on_model(scene: Scene, *, zoom: int = 1) -> tuple[Image.Image, Masks]
 def _tinted(picture: Image.Image, masks: Masks, tint: Rgb, light: float) -> Image.Image:
     """Coloured light from one side; it leaves the true colours on the other half."""
     pixels = np.asarray(picture).astype(np.float32)
-    height, width = masks.foreground.shape
+    width = masks.foreground.shape[1]
     columns = np.flatnonzero(masks.foreground.any(axis=0))
     if not len(columns):
         return picture
@@ -139,58 +110,6 @@ def _tinted(picture: Image.Image, masks: Masks, tint: Rgb, light: float) -> Imag
     amount = 0.30 * np.clip(0.55 - near, 0, 1)[None, :] * (masks.foreground / 255.0)
     pixels += (np.array(tint, dtype=np.float32) - pixels) * amount[..., None].astype(np.float32)
     return Image.fromarray(pixels.round().astype(np.uint8))
-
-
-def _dressed(canvas: Canvas, body: Body, scene: Scene) -> None:
-    """The person below the head, with everything that they wear and carry."""
-    skin = SKIN_TONES[scene.skin]
-    product = cloth_of(scene, EXTENTS[scene.garment])
-    top, bottom = plain(scene.top_rgb), plain(scene.bottom_rgb)
-    region, garment = scene.region, scene.garment
-    for leg in body.legs:
-        draw_leg(canvas, body, leg, skin)
-    shoes = product if region == "feet" else plain(scene.shoes_rgb)
-    if garment != "boots":
-        _shoes(canvas, body, shoes, garment if region == "feet" else "plain", skin)
-    if region in {"top", "whole"}:
-        draw_trunk(canvas, body, skin)
-        draw_neck_shadow(canvas, body, skin)
-        if region == "top" or garment == "coat":
-            draw_legwear(canvas, body, bottom, "plain")
-    if region == "top":
-        draw_top(canvas, body, product, garment, skin=skin, under=top)
-    elif region == "whole":
-        draw_whole(canvas, body, product, garment, skin=skin)
-    else:
-        _tucked_outfit(canvas, body, scene, product, top, bottom, skin)
-    if region == "bag":
-        draw_bag(canvas, bag_place(body), product)
-        draw_hand(canvas, body, carrier(body), skin)
-
-
-def _shoes(canvas: Canvas, body: Body, cloth: Cloth, name: str, skin: Rgb) -> None:
-    for leg in body.legs:
-        draw_shoe(canvas, body, leg, cloth, name, skin)
-
-
-def _tucked_outfit(canvas: Canvas, body: Body, scene: Scene, product: Cloth, top: Cloth,
-                   bottom: Cloth, skin: Rgb) -> None:  # fmt: skip
-    """A plain top tucked into the garment, or into plain trousers."""
-    far, near = body.arms
-    if body.profile:
-        draw_sleeves(canvas, body, top, TUCKED, skin, None, (far,))
-    draw_trunk(canvas, body, skin)
-    draw_neck_shadow(canvas, body, skin)
-    path = draw_tucked(canvas, body, top)
-    if scene.garment == "skirt":
-        draw_skirt(canvas, body, product)
-    elif scene.region == "bottom":
-        draw_legwear(canvas, body, product, scene.garment)
-    else:
-        draw_legwear(canvas, body, bottom, "plain")
-        if scene.garment == "boots":
-            _shoes(canvas, body, product, "boots", skin)
-    draw_sleeves(canvas, body, top, TUCKED, skin, path, (near,) if body.profile else body.arms)
 
 
 def draw_on_model(scene: Scene) -> Image.Image:

@@ -151,5 +151,3 @@ _PATTERNS: Final = {
     "checked": _checks,
     "floral": _flowers,
 }
-
-

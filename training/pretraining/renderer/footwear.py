@@ -17,7 +17,7 @@ from training.pretraining.renderer.tailoring import part_of, trim
 _SOLE: Final[Rgb] = (250, 250, 248)
 
 
-def draw_shoe(canvas: Canvas, body: Body, leg: Limb, cloth: Cloth, name: str,
+def draw_shoe(canvas: Canvas, body: Body, leg: Limb, cloth: Cloth, *, name: str,
               skin: Rgb) -> None:  # fmt: skip
     """A shoe on a foot; `name` is a garment or "plain"."""
     x, y = leg.joints[2]
@@ -28,7 +28,7 @@ def draw_shoe(canvas: Canvas, body: Body, leg: Limb, cloth: Cloth, name: str,
     if name == "boots":
         _shaft(canvas, body, leg, cloth)
     if name == "heels":
-        _heel_shoe(canvas, body, (x, y), out, cloth, skin)
+        _heel_shoe(canvas, body, (x, y), cloth, out=out, skin=skin)
         return
     wide, low = (0.21, y + 0.40) if name != "plain" else (0.17, y + 0.36)
     top = y - 0.16 if name == "sneakers" else y - 0.02 if name == "plain" else y - 0.10
@@ -57,7 +57,9 @@ def draw_shoe(canvas: Canvas, body: Body, leg: Limb, cloth: Cloth, name: str,
 
 
 def _laces(cloth: Cloth) -> Rgb:
-    return (250, 250, 248) if luminance(cloth.colour) < 190 else mix(cloth.colour, (60, 60, 70), 0.6)
+    return (
+        (250, 250, 248) if luminance(cloth.colour) < 190 else mix(cloth.colour, (60, 60, 70), 0.6)
+    )
 
 
 def _sole(canvas: Canvas, cloth: Cloth, x: float, low: float, wide: float) -> None:
@@ -69,7 +71,7 @@ def _sole(canvas: Canvas, cloth: Cloth, x: float, low: float, wide: float) -> No
 
 def _shaft(canvas: Canvas, body: Body, leg: Limb, cloth: Cloth) -> None:
     """A boot's shaft, to below the knee."""
-    points, widths = leg_line(body, leg)
+    _, widths = leg_line(body, leg)
     _, knee, ankle = leg.joints
     top = (knee[0] + (ankle[0] - knee[0]) * 0.30, knee[1] + (ankle[1] - knee[1]) * 0.30)
     middle = (knee[0] + (ankle[0] - knee[0]) * 0.7, knee[1] + (ankle[1] - knee[1]) * 0.7)
@@ -81,7 +83,7 @@ def _shaft(canvas: Canvas, body: Body, leg: Limb, cloth: Cloth) -> None:
     trim(canvas, cloth, rim, 0.25)
 
 
-def _heel_shoe(canvas: Canvas, body: Body, at: Point, out: float, cloth: Cloth,
+def _heel_shoe(canvas: Canvas, body: Body, at: Point, cloth: Cloth, *, out: float,
                skin: Rgb) -> None:  # fmt: skip
     """A pointed pump; from behind its thin heel shows."""
     x, y = at
@@ -96,7 +98,8 @@ def _heel_shoe(canvas: Canvas, body: Body, at: Point, out: float, cloth: Cloth,
                         [(x + 0.028, y + 0.40), (x - 0.028, y + 0.40)])  # fmt: skip
         canvas.fill(spike, cloth.fill, part_of(cloth), cloth.seam)
         return
-    pump = outline([(x - 0.145 + out, y + 0.06), (x + out - 0.09, y + 0.20), (x + out * 1.2, y + 0.235),
+    pump = outline([(x - 0.145 + out, y + 0.06), (x + out - 0.09, y + 0.20),
+                    (x + out * 1.2, y + 0.235),
                     (x + out + 0.09, y + 0.20), (x + out + 0.145, y + 0.06)],
                    [(x + out * 1.4 + 0.165, y + 0.22), (x + out * 2 + 0.06, y + 0.40),
                     (x + out * 2, y + 0.44), (x + out * 2 - 0.06, y + 0.40),
@@ -108,8 +111,10 @@ def _heel_shoe(canvas: Canvas, body: Body, at: Point, out: float, cloth: Cloth,
 def _from_the_side(canvas: Canvas, at: Point, cloth: Cloth, name: str, skin: Rgb) -> None:
     if name == "heels":
         x, y = at
-        foot = outline([(x - 0.12, y - 0.1), (x - 0.14, y + 0.12), (x + 0.2, y + 0.30)],
-                       [(x + 0.46, y + 0.34), (x + 0.22, y + 0.10), (x + 0.10, y - 0.1)])
+        foot = outline(
+            [(x - 0.12, y - 0.1), (x - 0.14, y + 0.12), (x + 0.2, y + 0.30)],
+            [(x + 0.46, y + 0.34), (x + 0.22, y + 0.10), (x + 0.10, y - 0.1)],
+        )
         canvas.fill(foot, skin, Part.PERSON, contour_of(skin))
     for path, fill in side_shoe(at, cloth, name):
         canvas.fill(path, fill, part_of(cloth), cloth.seam)
@@ -118,7 +123,10 @@ def _from_the_side(canvas: Canvas, at: Point, cloth: Cloth, name: str, skin: Rgb
     if name == "sneakers":
         x, y = at
         for step in (0.0, 0.08, 0.16):
-            lace = [(x + 0.06 + step, y - 0.06 + step * 0.8), (x + 0.13 + step, y - 0.10 + step * 0.8)]
+            lace = [
+                (x + 0.06 + step, y - 0.06 + step * 0.8),
+                (x + 0.13 + step, y - 0.10 + step * 0.8),
+            ]
             canvas.stroke(line(lace), _laces(cloth), 1.3)
         canvas.stroke(line([(x - 0.04, y + 0.18), (x + 0.16, y + 0.04)]), _laces(cloth), 1.6, 0.9)
 
@@ -131,7 +139,7 @@ def side_shoe(at: Point, cloth: Cloth, name: str) -> list[tuple[skia.Path, Rgb |
                        [(x - 0.08, y + 0.22), (x + 0.22, y + 0.38), (x + 0.42, y + 0.40),
                         (x + 0.60, y + 0.385)],
                        [(x + 0.60, y + 0.375), (x + 0.40, y + 0.26), (x + 0.26, y + 0.24)],
-                       [(x + 0.20, y + 0.30), (x + 0.0, y + 0.20), (x - 0.15, y + 0.0)])  # fmt: skip
+                       [(x + 0.20, y + 0.30), (x, y + 0.20), (x - 0.15, y)])  # fmt: skip
         spike = outline([(x - 0.17, y + 0.16), (x - 0.07, y + 0.22)],
                         [(x - 0.12, y + 0.41), (x - 0.165, y + 0.41)])  # fmt: skip
         return [(spike, cloth.fill), (pump, cloth.fill)]

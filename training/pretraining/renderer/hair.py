@@ -18,6 +18,14 @@ from training.pretraining.renderer.shapes import Point, blob, ellipse, line, out
 _BAND: Final[Rgb] = (196, 70, 84)
 
 
+def style_of(scene: Scene) -> str:
+    """The hair as it is worn: pinned up where only its ends would be in the picture.
+
+    Loose hair would hide the garment there, and nobody asks for hair in a picture without a head.
+    """
+    return scene.hair_style if scene.shows_head else "bun"
+
+
 def _edge(hair: Rgb) -> Rgb:
     return mix(hair, (20, 8, 16), 0.4) if luminance(hair) > 50 else mix(hair, (150, 140, 150), 0.3)
 
@@ -64,7 +72,7 @@ _BEHIND: Final[dict[str, list[Point]]] = {
 
 def draw_hair_behind(canvas: Canvas, scene: Scene) -> None:
     """What a head seen from the front or the side has behind it; nothing from the back."""
-    hair, style = HAIR_COLOURS[scene.hair_colour], scene.hair_style
+    hair, style = HAIR_COLOURS[scene.hair_colour], style_of(scene)
     if scene.view == "back":
         return
     if scene.view == "side":
@@ -128,7 +136,7 @@ def _behind_from_the_side(canvas: Canvas, hair: Rgb, style: str) -> None:
 
 def draw_hair(canvas: Canvas, scene: Scene) -> None:
     """What lies over the head."""
-    hair, style = HAIR_COLOURS[scene.hair_colour], scene.hair_style
+    hair, style = HAIR_COLOURS[scene.hair_colour], style_of(scene)
     if scene.view == "back":
         _from_the_back(canvas, hair, style)
     elif scene.view == "side":

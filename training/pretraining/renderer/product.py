@@ -16,7 +16,7 @@ from training.pretraining.renderer.bag import draw_bag
 from training.pretraining.renderer.body import Body, flat_form
 from training.pretraining.renderer.bottoms import RISE, draw_legwear, draw_skirt
 from training.pretraining.renderer.canvas import HEIGHT, WIDTH, Canvas, Masks, Part
-from training.pretraining.renderer.compose import EXTENTS
+from training.pretraining.renderer.dressing import EXTENTS
 from training.pretraining.renderer.fabric import Cloth, cloth_of
 from training.pretraining.renderer.footwear import side_shoe
 from training.pretraining.renderer.shapes import Point, line, outline, ribbon
@@ -71,13 +71,13 @@ def render_product(scene: Scene, *, zoom: int = 1) -> tuple[Image.Image, Masks]:
     at = (WIDTH / 2 + rng.uniform(-3, 3), HEIGHT / 2 - unit * middle + rng.uniform(-4, 4))
     canvas = Canvas(unit, at, zoom=zoom, light=light)
     canvas.transform(skia.Matrix().setRotate(max(-9.0, min(9.0, turn)), 0, middle))
-    _draw(canvas, scene, rng)
+    _draw(canvas, scene)
     canvas.transform(None)
     image, masks = canvas.finish()
     return _photographed(image, masks, scene, light, rng), masks
 
 
-def _draw(canvas: Canvas, scene: Scene, rng: random.Random) -> None:
+def _draw(canvas: Canvas, scene: Scene) -> None:
     if scene.region == "feet":
         _pair(canvas, scene)
         return
@@ -176,7 +176,8 @@ def _wrinkles(noise: np.random.Generator, size: tuple[int, int]) -> NDArray[np.f
     """A slow change of brightness over cloth, mean 0, (height, width, 1)."""
     coarse = Image.fromarray(noise.normal(0, 1, (14, 9)).astype(np.float32))
     smooth = np.asarray(coarse.resize(size, Image.Resampling.BICUBIC))[..., None]
-    return smooth - smooth.mean()
+    values: NDArray[np.float32] = smooth - smooth.mean()
+    return values
 
 
 def draw_product(scene: Scene) -> Image.Image:

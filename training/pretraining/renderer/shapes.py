@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import skia
 
@@ -106,7 +107,7 @@ def towards(start: Point, end: Point, share: float) -> Point:
 def cut(points: Sequence[Point], widths: Sequence[float], share: float,
         start: float = 0.0) -> tuple[list[Point], list[float]]:  # fmt: skip
     """The part of a band between two shares of its length."""
-    lengths = [math.dist(a, b) for a, b in zip(points, points[1:], strict=False)]
+    lengths = [math.dist(a, b) for a, b in pairwise(points)]
     total = sum(lengths)
     first, last = start * total, share * total
     kept: list[Point] = []

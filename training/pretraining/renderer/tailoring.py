@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import skia
@@ -183,7 +184,8 @@ def _trunk_folds(canvas: Canvas, body: Body, cloth: Cloth, path: skia.Path) -> N
                                    (x - side * reach, y + 0.46)], 0.06, path)  # fmt: skip
         if not body.profile:
             pit = contour(body, ARMPIT, side, _FOLDED)
-            crease(canvas, cloth, [(pit, 1.94), (pit - side * 0.16, 2.0), (pit - side * 0.28, 2.14)],
+            crease(canvas, cloth, [(pit, 1.94), (pit - side * 0.16, 2.0),
+                                   (pit - side * 0.28, 2.14)],
                    0.08, path)  # fmt: skip
 
 
@@ -204,7 +206,8 @@ def draw_sleeve(canvas: Canvas, body: Body, arm: Limb, cloth: Cloth, cut_: TopCu
         (x, y), side = arm.joints[1], arm.side
         crease(canvas, cloth, [(x + side * 0.12, y - 0.10), (x, y), (x - side * 0.12, y + 0.02)],
                0.07, path)  # fmt: skip
-        crease(canvas, cloth, [(x + side * 0.11, y + 0.06), (x, y + 0.12), (x - side * 0.1, y + 0.2)],
+        crease(canvas, cloth, [(x + side * 0.11, y + 0.06), (x, y + 0.12),
+                               (x - side * 0.1, y + 0.2)],
                0.05, path)  # fmt: skip
     if cut_.cuff:
         _cuff(canvas, cloth, points, eased, cut_.cuff)
@@ -212,7 +215,7 @@ def draw_sleeve(canvas: Canvas, body: Body, arm: Limb, cloth: Cloth, cut_: TopCu
 
 def _cuff(canvas: Canvas, cloth: Cloth, points: list[Point], widths: list[float],
           kind: str) -> None:  # fmt: skip
-    total = sum(math.dist(a, b) for a, b in zip(points, points[1:], strict=False))
+    total = sum(math.dist(a, b) for a, b in pairwise(points))
     size = {"hem": 0.07, "rib": 0.18, "band": 0.16}[kind]
     ring, spread = cut(points, widths, 1.0, 1.0 - size / total)
     if kind == "hem":
@@ -224,10 +227,10 @@ def _cuff(canvas: Canvas, cloth: Cloth, points: list[Point], widths: list[float]
     trim(canvas, cloth, ribbon(ring, [width * 0.94 for width in spread]), 0.16)
 
 
-def draw_sleeves(canvas: Canvas, body: Body, cloth: Cloth, cut_: TopCut, skin: Rgb | None,
-                 over: skia.Path | None, which: tuple[Limb, ...] | None = None) -> None:  # fmt: skip
+def draw_sleeves(canvas: Canvas, body: Body, cloth: Cloth, cut_: TopCut, *, skin: Rgb | None,
+                 over: skia.Path | None, which: Sequence[Limb] = ()) -> None:  # fmt: skip
     """Arms, bare where the sleeves end; the arms' shadow falls on `over`."""
-    for arm in which if which is not None else body.arms:
+    for arm in which or body.arms:
         points, widths = arm_line(body, arm)
         if over is not None and not body.laid:
             dx = -canvas.light * 0.07

@@ -37,7 +37,7 @@ CUTS: Final[dict[str, TopCut]] = {
 #: What is worn under an open jacket and with skirts and trousers, tucked in.
 TUCKED: Final = TopCut(0.02, 0.2, 3.0, 0.30, 0.08, (0.25, 0.16))
 
-Detail = Callable[[Canvas, Body, Cloth, skia.Path], None]
+Detail = Callable[[Canvas, Body, Cloth], None]
 
 
 def draw_top(canvas: Canvas, body: Body, cloth: Cloth, name: str, *, skin: Rgb | None,
@@ -55,15 +55,15 @@ def draw_top(canvas: Canvas, body: Body, cloth: Cloth, name: str, *, skin: Rgb |
     cut = CUTS[name]
     far, near = body.arms
     if body.profile:
-        draw_sleeves(canvas, body, cloth, cut, skin, None, (far,))
+        draw_sleeves(canvas, body, cloth, cut, skin=skin, over=None, which=(far,))
     if name == "hoodie" and body.view != "back":
         _hood_behind(canvas, body, cloth)
     path = draw_trunk_panel(canvas, body, cloth, cut)
     if name == "jacket" and body.view == "front":
-        _opening(canvas, cloth, under, CUTS[name].hem)
-    _DETAILS[name](canvas, body, cloth, path)
+        _opening(canvas, cloth, under)
+    _DETAILS[name](canvas, body, cloth)
     arms = (near,) if body.profile else body.arms
-    draw_sleeves(canvas, body, cloth, cut, skin, path, arms)
+    draw_sleeves(canvas, body, cloth, cut, skin=skin, over=path, which=arms)
     if name == "hoodie":
         _hood(canvas, body, cloth)
 
@@ -94,18 +94,18 @@ def _hem_stitch(canvas: Canvas, body: Body, cloth: Cloth, cut: TopCut) -> None:
     stitch(canvas, cloth, [(left, y), ((left + right) / 2, y + 0.05), (right, y)], 0.8, 0.6)
 
 
-def _tee(canvas: Canvas, body: Body, cloth: Cloth, path: skia.Path) -> None:
+def _tee(canvas: Canvas, body: Body, cloth: Cloth) -> None:
     _neck_rib(canvas, body, cloth, CUTS["t-shirt"])
     _hem_stitch(canvas, body, cloth, CUTS["t-shirt"])
 
 
-def _tank(canvas: Canvas, body: Body, cloth: Cloth, path: skia.Path) -> None:
+def _tank(canvas: Canvas, body: Body, cloth: Cloth) -> None:
     if not body.profile:
         _neck_rib(canvas, body, cloth, CUTS["tank top"])
     _hem_stitch(canvas, body, cloth, CUTS["tank top"])
 
 
-def _shirt(canvas: Canvas, body: Body, cloth: Cloth, path: skia.Path) -> None:
+def _shirt(canvas: Canvas, body: Body, cloth: Cloth) -> None:
     cut = CUTS["shirt"]
     if body.view == "back":
         wide = body.build.shoulder * 0.86
@@ -135,7 +135,7 @@ def _shirt(canvas: Canvas, body: Body, cloth: Cloth, path: skia.Path) -> None:
                                     (side * 0.38, 1.50), (side * 0.17, 1.64)])  # fmt: skip
 
 
-def _sweater(canvas: Canvas, body: Body, cloth: Cloth, path: skia.Path) -> None:
+def _sweater(canvas: Canvas, body: Body, cloth: Cloth) -> None:
     cut = CUTS["sweater"]
     rib_band(canvas, body, cloth, cut, 0.22)
     if body.profile:
@@ -146,10 +146,10 @@ def _sweater(canvas: Canvas, body: Body, cloth: Cloth, path: skia.Path) -> None:
         roll = outline([(-wide, 1.06), (0.0, 1.12), (wide, 1.06)],
                        [(wide + 0.06, 1.34), (0.0, 1.43), (-wide - 0.06, 1.34)])  # fmt: skip
     trim(canvas, cloth, roll, 0.10)
-    _knit(canvas, body, cloth, path)
+    _knit(canvas, body, cloth)
 
 
-def _knit(canvas: Canvas, body: Body, cloth: Cloth, path: skia.Path) -> None:
+def _knit(canvas: Canvas, body: Body, cloth: Cloth) -> None:
     """Two cables down the trunk."""
     places = (0.12,) if body.profile else (-0.30, 0.30)
     for at in places:
@@ -161,7 +161,7 @@ def _knit(canvas: Canvas, body: Body, cloth: Cloth, path: skia.Path) -> None:
             canvas.stroke(knot, cloth.seam, 1.0, alpha=0.5)
 
 
-def _hoodie(canvas: Canvas, body: Body, cloth: Cloth, path: skia.Path) -> None:
+def _hoodie(canvas: Canvas, body: Body, cloth: Cloth) -> None:
     cut = CUTS["hoodie"]
     rib_band(canvas, body, cloth, cut, 0.20)
     if body.view == "back":
@@ -218,7 +218,7 @@ def _hood(canvas: Canvas, body: Body, cloth: Cloth) -> None:
         canvas.stroke(cord, cloth.seam, 0.4, alpha=0.5)
 
 
-def _opening(canvas: Canvas, cloth: Cloth, under: Cloth | None, hem: float) -> None:
+def _opening(canvas: Canvas, cloth: Cloth, under: Cloth | None) -> None:
     """The deep V of a jacket, with what is worn under it."""
     vee = outline([(-0.20, 1.34), (0.0, 1.40), (0.20, 1.34)], [(0.20, 1.34), (0.0, 2.64)],
                   [(0.0, 2.64), (-0.20, 1.34)])  # fmt: skip
@@ -230,7 +230,7 @@ def _opening(canvas: Canvas, cloth: Cloth, under: Cloth | None, hem: float) -> N
     canvas.stroke(line(neck), under.seam, 1.2)
 
 
-def _jacket(canvas: Canvas, body: Body, cloth: Cloth, path: skia.Path) -> None:
+def _jacket(canvas: Canvas, body: Body, cloth: Cloth) -> None:
     cut = CUTS["jacket"]
     if body.view == "back":
         tailored_back(canvas, body, cloth, cut.hem)

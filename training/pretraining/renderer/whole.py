@@ -39,7 +39,7 @@ def draw_whole(canvas: Canvas, body: Body, cloth: Cloth, name: str, *, skin: Rgb
     cut = CUTS[name]
     far, near = body.arms
     if body.profile:
-        draw_sleeves(canvas, body, cloth, cut, skin, None, (far,))
+        draw_sleeves(canvas, body, cloth, cut, skin=skin, over=None, which=(far,))
     if name == "dress":
         draw_skirt_panel(canvas, body, cloth, top=WAIST, hem=DRESS_HEM, flare=0.46)
     elif name == "coat":
@@ -48,23 +48,27 @@ def draw_whole(canvas: Canvas, body: Body, cloth: Cloth, name: str, *, skin: Rgb
         draw_legwear(canvas, body, cloth, "jumpsuit")
     path = draw_trunk_panel(canvas, body, cloth, cut)
     _DETAILS[name](canvas, body, cloth)
-    draw_sleeves(canvas, body, cloth, cut, skin, path, (near,) if body.profile else body.arms)
+    arms = (near,) if body.profile else body.arms
+    draw_sleeves(canvas, body, cloth, cut, skin=skin, over=path, which=arms)
 
 
-def belt(canvas: Canvas, body: Body, cloth: Cloth, y: float, height: float, room: float) -> None:
+def belt(
+    canvas: Canvas, body: Body, cloth: Cloth, *, top: float, height: float, room: float
+) -> None:
     """A belt around the waist."""
-    low = y + height
-    path = outline([(body.left(y) - room, y), (body.centre(y), y + 0.03), (body.right(y) + room, y)],
+    low = top + height
+    path = outline([(body.left(top) - room, top), (body.centre(top), top + 0.03),
+                    (body.right(top) + room, top)],
                    [(body.right(low) + room, low), (body.centre(low), low + 0.03),
                     (body.left(low) - room, low)])  # fmt: skip
     trim(canvas, cloth, path, 0.30)
 
 
 def _dress(canvas: Canvas, body: Body, cloth: Cloth) -> None:
-    belt(canvas, body, cloth, WAIST - 0.02, 0.12, 0.045)
+    belt(canvas, body, cloth, top=WAIST - 0.02, height=0.12, room=0.045)
     if body.view == "back":
-        stitch(canvas, cloth, [(0.0, NECK + 0.12), (body.centre(2.2), 2.2), (body.centre(3.4), 3.4)],
-               1.2)  # fmt: skip
+        stitch(canvas, cloth, [(0.0, NECK + 0.12), (body.centre(2.2), 2.2),
+                               (body.centre(3.4), 3.4)], 1.2)  # fmt: skip
         return
     if body.profile:
         crease(canvas, cloth, [(body.right(2.1), 2.14), (0.2, 2.22), (0.02, 2.2)], 0.06)
@@ -81,8 +85,12 @@ def _dress(canvas: Canvas, body: Body, cloth: Cloth) -> None:
 
 def _coat_skirt(canvas: Canvas, body: Body, cloth: Cloth) -> None:
     """The coat below its belt."""
-    right: list[Point] = [(body.right(WAIST) + 0.14, WAIST), (body.right(HIPS) + 0.18, HIPS),
-                          (body.right(HIPS) + 0.26, 4.4), (body.right(HIPS) + 0.34, COAT_HEM)]
+    right: list[Point] = [
+        (body.right(WAIST) + 0.14, WAIST),
+        (body.right(HIPS) + 0.18, HIPS),
+        (body.right(HIPS) + 0.26, 4.4),
+        (body.right(HIPS) + 0.34, COAT_HEM),
+    ]
     if body.profile:
         left: list[Point] = [(body.left(HIPS) - 0.18, COAT_HEM), (body.left(HIPS) - 0.14, 4.4),
                              (body.left(HIPS) - 0.10, HIPS), (body.left(WAIST) - 0.12,
@@ -105,7 +113,7 @@ def _coat_skirt(canvas: Canvas, body: Body, cloth: Cloth) -> None:
 
 
 def _coat(canvas: Canvas, body: Body, cloth: Cloth) -> None:
-    belt(canvas, body, cloth, WAIST + 0.02, 0.20, 0.15)
+    belt(canvas, body, cloth, top=WAIST + 0.02, height=0.20, room=0.15)
     if body.view == "back":
         trim(canvas, cloth, outline([(-0.28, 1.10), (0.0, 1.14), (0.28, 1.10)],
                                     [(0.42, 1.44), (0.0, 1.54), (-0.42, 1.44)]), 0.08)  # fmt: skip
@@ -129,7 +137,7 @@ def _coat(canvas: Canvas, body: Body, cloth: Cloth) -> None:
 
 
 def _jumpsuit(canvas: Canvas, body: Body, cloth: Cloth) -> None:
-    belt(canvas, body, cloth, WAIST + 0.04, 0.13, 0.05)
+    belt(canvas, body, cloth, top=WAIST + 0.04, height=0.13, room=0.05)
     if body.profile:
         return
     if body.view == "back":
