@@ -228,9 +228,10 @@ def _from_the_side(build: Build, scene: Scene, rng: random.Random) -> Body:
         (BUST, -0.38, bust),
         (2.32, -0.30, bust * (0.86 if man else 0.72)),
         (WAIST, -0.22 * deep, 0.28 * deep + 0.02),
-        (3.04, -0.30 * deep, 0.36 * deep),
-        (HIPS, -0.58 * build.hips / 0.66, 0.34 * deep),
-        (CROTCH + 0.2, -0.44 * build.hips / 0.66, 0.30 * deep),
+        (3.0, -0.33 * deep, 0.33 * deep),
+        (3.3, -0.48 * build.hips / 0.66, 0.34 * deep),
+        (HIPS + 0.06, -0.50 * build.hips / 0.66, 0.32 * deep),
+        (CROTCH + 0.3, -0.40 * build.hips / 0.66, 0.26 * deep),
     )
     offsets = _SIDE_ARMS[scene.pose]
     arms = []

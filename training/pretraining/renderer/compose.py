@@ -31,7 +31,7 @@ _DETAILS: Final[dict[str, Point]] = {
     "top": (1.0, 3.46),
     "bottom": (2.56, 4.86),
     "whole": (1.0, 3.86),
-    "feet": (5.0, 7.20),
+    "feet": (5.34, 7.16),
     "bag": (3.16, 5.20),
 }
 #: Faces are drawn a little larger than life, so that they can be read at this size.

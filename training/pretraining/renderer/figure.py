@@ -28,6 +28,7 @@ from training.pretraining.renderer.shapes import (
     mirrored,
     outline,
     ribbon,
+    sides,
     towards,
 )
 
@@ -125,14 +126,48 @@ def draw_neck_shadow(canvas: Canvas, body: Body, skin: Rgb) -> None:
     canvas.shade(path, shade_of(skin), 0.42)
 
 
+def arm_shape(body: Body, arm: Limb, points: list[Point], widths: list[float],
+              reach: float = 0.0) -> tuple[skia.Path, skia.Path]:  # fmt: skip
+    """An arm or a sleeve that grows out of the shoulder.
+
+    Args:
+        body: whose arm it is.
+        arm: the arm.
+        points: its centre line from the top of the shoulder, perhaps cut off at a sleeve's end.
+        widths: at each of the points.
+        reach: how much wider than the body a sleeve's armhole is, in heads.
+
+    Returns:
+        The closed shape, and its contour without the line where it meets the trunk.
+    """
+    if body.profile:
+        path = ribbon(points, widths)
+        return path, path
+    first, second = sides(points[1:], widths[1:])
+    outer, inner = (second, first) if arm.side > 0 else (first, second)
+    wide = body.build.shoulder
+    top = (arm.side * wide * 0.77, SHOULDER - 0.055 - reach * 0.1)
+    pit_x = body.right(ARMPIT) if arm.side > 0 else body.left(ARMPIT)
+    pit = (pit_x - arm.side * 0.05, ARMPIT + reach * 0.3)
+    rounded = []
+    if outer[0][1] > SHOULDER + 0.22:
+        rounded = [(top[0] + (outer[0][0] - top[0]) * 0.72, SHOULDER + 0.07)]
+    upper = [top, *rounded, *outer]
+    lower = [*inner[:0:-1], pit]
+    path = outline(upper, lower, [pit, (top[0] - arm.side * 0.05, (top[1] + pit[1]) / 2), top])
+    edge = line(upper)
+    edge.addPath(line(lower))
+    return path, edge
+
+
 def draw_arm(canvas: Canvas, body: Body, arm: Limb, skin: Rgb) -> None:
     """A bare arm with its hand."""
-    edge = contour_of(skin)
     draw_hand(canvas, body, arm, skin)
     points, widths = arm_line(body, arm)
-    path = ribbon(points, widths)
-    canvas.fill(path, skin, Part.PERSON, edge)
-    canvas.model(path, shade_of(skin))
+    path, edge = arm_shape(body, arm, points, widths)
+    canvas.fill(path, skin, Part.PERSON)
+    canvas.model(path, shade_of(skin), 0.8)
+    canvas.stroke(edge, contour_of(skin), 0.7, alpha=0.55)
     # No contour where hand and arm meet.
     wrist = ribbon(*cut(points, [width * 0.86 for width in widths], 1.0, 0.93))
     canvas.fill(wrist, skin, Part.PERSON)

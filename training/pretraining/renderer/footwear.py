@@ -87,23 +87,23 @@ def _heel_shoe(canvas: Canvas, body: Body, at: Point, cloth: Cloth, *, out: floa
                skin: Rgb) -> None:  # fmt: skip
     """A pointed pump; from behind its thin heel shows."""
     x, y = at
-    foot = blob([(x - 0.10, y - 0.06), (x + 0.10, y - 0.06), (x + out + 0.13, y + 0.18),
-                 (x + out * 1.6, y + 0.34), (x + out - 0.13, y + 0.18)])  # fmt: skip
+    foot = blob([(x - 0.11, y - 0.10), (x + 0.11, y - 0.10), (x + out + 0.16, y + 0.18),
+                 (x + out * 1.6, y + 0.38), (x + out - 0.16, y + 0.18)])  # fmt: skip
     canvas.fill(foot, skin, Part.PERSON, contour_of(skin))
     if body.view == "back":
-        cup = blob([(x - 0.10, y + 0.02), (x + 0.10, y + 0.02), (x + 0.13, y + 0.16),
-                    (x + 0.05, y + 0.26), (x - 0.05, y + 0.26), (x - 0.13, y + 0.16)])  # fmt: skip
+        cup = blob([(x - 0.14, y - 0.04), (x + 0.14, y - 0.04), (x + 0.17, y + 0.14),
+                    (x + 0.07, y + 0.26), (x - 0.07, y + 0.26), (x - 0.17, y + 0.14)])  # fmt: skip
         canvas.fill(cup, cloth.fill, part_of(cloth), cloth.seam)
-        spike = outline([(x - 0.05, y + 0.2), (x + 0.05, y + 0.2)],
-                        [(x + 0.028, y + 0.40), (x - 0.028, y + 0.40)])  # fmt: skip
+        spike = outline([(x - 0.08, y + 0.2), (x + 0.08, y + 0.2)],
+                        [(x + 0.04, y + 0.41), (x - 0.04, y + 0.41)])  # fmt: skip
         canvas.fill(spike, cloth.fill, part_of(cloth), cloth.seam)
         return
-    pump = outline([(x - 0.145 + out, y + 0.06), (x + out - 0.09, y + 0.20),
-                    (x + out * 1.2, y + 0.235),
-                    (x + out + 0.09, y + 0.20), (x + out + 0.145, y + 0.06)],
-                   [(x + out * 1.4 + 0.165, y + 0.22), (x + out * 2 + 0.06, y + 0.40),
-                    (x + out * 2, y + 0.44), (x + out * 2 - 0.06, y + 0.40),
-                    (x + out * 1.4 - 0.165, y + 0.22)])  # fmt: skip
+    pump = outline([(x - 0.19 + out, y - 0.02), (x + out - 0.12, y + 0.13),
+                    (x + out * 1.2, y + 0.17), (x + out + 0.12, y + 0.13),
+                    (x + out + 0.19, y - 0.02)],
+                   [(x + out * 1.4 + 0.215, y + 0.18), (x + out * 2 + 0.09, y + 0.40),
+                    (x + out * 2, y + 0.45), (x + out * 2 - 0.09, y + 0.40),
+                    (x + out * 1.4 - 0.215, y + 0.18)])  # fmt: skip
     canvas.fill(pump, cloth.fill, part_of(cloth), cloth.seam)
     canvas.model(pump, cloth.fold)
 
@@ -116,23 +116,26 @@ def _from_the_side(canvas: Canvas, at: Point, cloth: Cloth, name: str, skin: Rgb
             [(x + 0.46, y + 0.34), (x + 0.22, y + 0.10), (x + 0.10, y - 0.1)],
         )
         canvas.fill(foot, skin, Part.PERSON, contour_of(skin))
-    for path, fill in side_shoe(at, cloth, name):
+    draw_side_shoe(canvas, at, cloth, name)
+
+
+def draw_side_shoe(canvas: Canvas, at: Point, cloth: Cloth, name: str) -> None:
+    """A shoe seen from the side, toe towards +x, with the ankle at `at`."""
+    x, y = at
+    for path, fill in _pieces(at, cloth, name):
         canvas.fill(path, fill, part_of(cloth), cloth.seam)
         if fill is cloth.fill:
             canvas.model(path, cloth.fold, 0.8)
     if name == "sneakers":
-        x, y = at
-        for step in (0.0, 0.08, 0.16):
-            lace = [
-                (x + 0.06 + step, y - 0.06 + step * 0.8),
-                (x + 0.13 + step, y - 0.10 + step * 0.8),
-            ]
+        for step in (0.0, 0.09, 0.18):
+            lace = [(x + 0.05 + step, y - 0.10 + step * 0.75), (x + 0.15 + step, y + step * 0.75)]
             canvas.stroke(line(lace), _laces(cloth), 1.3)
-        canvas.stroke(line([(x - 0.04, y + 0.18), (x + 0.16, y + 0.04)]), _laces(cloth), 1.6, 0.9)
+        stripe = line([(x - 0.06, y + 0.18), (x + 0.05, y + 0.17), (x + 0.15, y + 0.09)])
+        canvas.stroke(stripe, _laces(cloth), 1.8, 0.9)
 
 
-def side_shoe(at: Point, cloth: Cloth, name: str) -> list[tuple[skia.Path, Rgb | skia.Shader]]:
-    """The pieces of a shoe seen from the side, toe towards +x, ankle at `at`."""
+def _pieces(at: Point, cloth: Cloth, name: str) -> list[tuple[skia.Path, Rgb | skia.Shader]]:
+    """The pieces of a shoe seen from the side, with their colours."""
     x, y = at
     if name == "heels":
         pump = outline([(x - 0.15, y + 0.0), (x - 0.19, y + 0.12), (x - 0.13, y + 0.25)],

@@ -79,9 +79,10 @@ def draw_hair_behind(canvas: Canvas, scene: Scene) -> None:
         _behind_from_the_side(canvas, hair, style)
         return
     if style in _BEHIND:
-        _lock(canvas, hair, blob(_both(_BEHIND[style])))
-        canvas.shade(blob([(-0.34, 0.8), (0.34, 0.8), (0.36, 1.3), (0.0, 1.5), (-0.36, 1.3)]),
-                     mix(hair, (10, 0, 10), 0.8), 0.3)  # fmt: skip
+        behind = blob(_both(_BEHIND[style]))
+        _lock(canvas, hair, behind)
+        neck = blob([(-0.34, 0.8), (0.34, 0.8), (0.36, 1.3), (0.0, 1.5), (-0.36, 1.3)])
+        canvas.shade(neck, mix(hair, (10, 0, 10), 0.8), 0.35, within=behind)
     elif style == "curly":
         _cloud(canvas, hair, (0.0, 0.40), 0.62, 0.60)
     elif style == "bun":

@@ -18,9 +18,8 @@ from training.pretraining.renderer.bottoms import RISE, draw_legwear, draw_skirt
 from training.pretraining.renderer.canvas import HEIGHT, WIDTH, Canvas, Masks, Part
 from training.pretraining.renderer.dressing import EXTENTS
 from training.pretraining.renderer.fabric import Cloth, cloth_of
-from training.pretraining.renderer.footwear import side_shoe
+from training.pretraining.renderer.footwear import draw_side_shoe
 from training.pretraining.renderer.shapes import Point, line, outline, ribbon
-from training.pretraining.renderer.tailoring import part_of
 from training.pretraining.renderer.tops import draw_top
 from training.pretraining.renderer.whole import draw_whole
 
@@ -126,15 +125,8 @@ def _pair(canvas: Canvas, scene: Scene) -> None:
     drop = 0.28 if scene.garment == "boots" else 0.0
     for at in ((-0.22, -0.34 + drop), (-0.16, 0.26 + drop)):
         canvas.transform(skia.Matrix.Scale(flip, 1))
-        _shoe(canvas, cloth, at, scene.garment)
+        draw_side_shoe(canvas, at, cloth, scene.garment)
         canvas.transform(None)
-
-
-def _shoe(canvas: Canvas, cloth: Cloth, at: Point, name: str) -> None:
-    for path, fill in side_shoe(at, cloth, name):
-        canvas.fill(path, fill, part_of(cloth), cloth.seam)
-        if fill is cloth.fill:
-            canvas.model(path, cloth.fold, 0.8)
 
 
 def _photographed(image: Image.Image, masks: Masks, scene: Scene, light: float,

@@ -15,7 +15,7 @@ from training.pretraining.renderer.attributes import Rgb, luminance, mix
 from training.pretraining.renderer.body import ARMPIT, BUST, HIPS, NECK, SHOULDER, WAIST, Body, Limb
 from training.pretraining.renderer.canvas import Canvas, Part
 from training.pretraining.renderer.fabric import Cloth
-from training.pretraining.renderer.figure import arm_line, draw_arm, symmetric
+from training.pretraining.renderer.figure import arm_line, arm_shape, draw_arm, symmetric
 from training.pretraining.renderer.shapes import Point, cut, ellipse, line, outline, ribbon
 
 _PEARL: Final[Rgb] = (250, 248, 242)
@@ -71,7 +71,7 @@ def crease(canvas: Canvas, cloth: Cloth, points: Sequence[Point], width: float =
     spread = [width * math.sin(math.pi * (index + 0.3) / count) for index in range(count)]
     dark = luminance(cloth.colour) < 62
     canvas.shade(ribbon(points, spread), (150, 150, 166) if dark else cloth.fold,
-                 0.20 if dark else 0.26, within=within)  # fmt: skip
+                 0.16 if dark else 0.20, within=within)  # fmt: skip
 
 
 def stitch(canvas: Canvas, cloth: Cloth, points: Sequence[Point], width: float = 1.0,
@@ -162,13 +162,22 @@ def draw_trunk_panel(canvas: Canvas, body: Body, cloth: Cloth, cut_: TopCut) -> 
     """The trunk of a top with its folds; the path is what later shadows fall on."""
     path = trunk_path(body, cut_)
     if body.laid:
-        half, depth = cut_.neck
-        inside = ellipse((0.0, NECK + 0.08), (half * 1.02, max(0.1, min(depth, 0.3) * 0.6)))
-        trim(canvas, cloth, inside, 0.34)
+        trim(canvas, cloth, _inside(body, cut_), 0.34)
     panel(canvas, cloth, path)
     if cut_.hem > WAIST:
         _trunk_folds(canvas, body, cloth, path)
     return path
+
+
+def _inside(body: Body, cut_: TopCut) -> skia.Path:
+    """The back of a garment as it shows in the neckline when nobody wears it."""
+    half, depth = cut_.neck
+    top = NECK + 0.02 + (half - body.build.neck) * 0.3
+    back: list[Point] = [(-half, top), (0.0, top + 0.10), (half, top)]
+    front: list[Point] = [(half + 0.02, top + 0.1), (half * 0.7, top + depth * 0.8),
+                          (0.0, top + depth + 0.04), (-half * 0.7, top + depth * 0.8),
+                          (-half - 0.02, top + 0.1)]  # fmt: skip
+    return outline(back, front)
 
 
 def _trunk_folds(canvas: Canvas, body: Body, cloth: Cloth, path: skia.Path) -> None:
@@ -182,14 +191,6 @@ def _trunk_folds(canvas: Canvas, body: Body, cloth: Cloth, path: skia.Path) -> N
         if rng.random() < 0.4:
             crease(canvas, cloth, [(x + side * 0.08, y + 0.24), (x - side * reach * 0.5, y + 0.28),
                                    (x - side * reach, y + 0.46)], 0.06, path)  # fmt: skip
-        if not body.profile:
-            pit = contour(body, ARMPIT, side, _FOLDED)
-            crease(canvas, cloth, [(pit, 1.94), (pit - side * 0.16, 2.0),
-                                   (pit - side * 0.28, 2.14)],
-                   0.08, path)  # fmt: skip
-
-
-_FOLDED: Final = TopCut(0.0, 0.0, 3.4, 0.0, 0.0, (0.2, 0.2))
 
 
 def draw_sleeve(canvas: Canvas, body: Body, arm: Limb, cloth: Cloth, cut_: TopCut) -> None:
@@ -200,8 +201,8 @@ def draw_sleeve(canvas: Canvas, body: Body, arm: Limb, cloth: Cloth, cut_: TopCu
     if cut_.sleeve > 0.8:
         eased[-1] = widths[-1] + cut_.sleeve_ease * 0.75
     points, eased = cut(points, eased, min(cut_.sleeve, 1.0))
-    path = ribbon(points, eased)
-    panel(canvas, cloth, path)
+    path, _ = arm_shape(body, arm, points, eased, cut_.sleeve_ease)
+    panel(canvas, cloth, path, 0.8)
     if cut_.sleeve > 0.8:
         (x, y), side = arm.joints[1], arm.side
         crease(canvas, cloth, [(x + side * 0.12, y - 0.10), (x, y), (x - side * 0.12, y + 0.02)],
@@ -233,10 +234,10 @@ def draw_sleeves(canvas: Canvas, body: Body, cloth: Cloth, cut_: TopCut, *, skin
     for arm in which or body.arms:
         points, widths = arm_line(body, arm)
         if over is not None and not body.laid:
-            dx = -canvas.light * 0.07
-            moved = [(x + dx, y + 0.05) for x, y in points]
             wide = [w + (cut_.sleeve_ease if cut_.sleeve > 0.8 else 0.0) for w in widths]
-            canvas.shade(ribbon(moved, wide), (30, 14, 50), 0.24, within=over)
+            shadow, _ = arm_shape(body, arm, points, wide)
+            shadow.offset(-canvas.light * 0.07, 0.05)
+            canvas.shade(shadow, (30, 14, 50), 0.20, within=over)
         if skin is not None:
             draw_arm(canvas, body, arm, skin)
         if cut_.sleeve:

@@ -150,15 +150,14 @@ def _sweater(canvas: Canvas, body: Body, cloth: Cloth) -> None:
 
 
 def _knit(canvas: Canvas, body: Body, cloth: Cloth) -> None:
-    """Two cables down the trunk."""
-    places = (0.12,) if body.profile else (-0.30, 0.30)
-    for at in places:
-        for index in range(9):
-            y = 1.62 + index * 0.18
-            x = at + body.centre(y) * (1 if y > WAIST else 0.4)
-            twist = 0.07 if index % 2 else -0.07
-            knot = line([(x - twist, y - 0.08), (x, y), (x + twist, y + 0.08)])
-            canvas.stroke(knot, cloth.seam, 1.0, alpha=0.5)
+    """Broad ribs down the trunk."""
+    low = CUTS["sweater"].hem - 0.24
+    for index in range(-3, 4):
+        share = index / 4
+        ribs = [(body.centre(y) + share * body.half(y) * 1.05, y) for y in (1.9, 2.4, WAIST, low)]
+        if abs(index) < 3 and not body.profile:
+            ribs.insert(0, (share * body.build.shoulder * 0.8, 1.56 + 0.05 * abs(index)))
+        stitch(canvas, cloth, ribs, 1.4, 0.30)
 
 
 def _hoodie(canvas: Canvas, body: Body, cloth: Cloth) -> None:

@@ -28,7 +28,7 @@ from training.pretraining.renderer.tops import flap_pockets, lapel_from_the_side
 CUTS: Final[dict[str, TopCut]] = {
     "coat": TopCut(0.12, 0.55, 3.0, 0.98, 0.20, (0.24, 0.26), "band"),
     "dress": TopCut(0.03, 0.05, WAIST + 0.08, 0.22, 0.10, (0.33, 0.46), "hem"),
-    "jumpsuit": TopCut(0.05, 0.15, WAIST + 0.10, 0.0, 0.0, (0.24, 0.62)),
+    "jumpsuit": TopCut(0.03, 0.10, WAIST + 0.10, 0.0, 0.0, (0.24, 0.62)),
 }
 COAT_HEM: Final = 5.24
 DRESS_HEM: Final = 4.95
