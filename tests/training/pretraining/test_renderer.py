@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import maximum_filter
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from training.pretraining.renderer import attributes
@@ -129,8 +130,9 @@ def test_masks_are_nested_and_exact():
 def test_nothing_but_the_foreground_and_shadows_differs_from_the_background():
     scene = scene_of("jacket", background="white")
     picture, masks = render_on_model(scene)
-    outside = np.asarray(picture)[:150][masks.foreground[:150] == 0]
-    assert (outside == 255).all()
+    # A contour is half a pixel wider than what it surrounds.
+    near = maximum_filter(masks.foreground, 3)[:150]
+    assert (np.asarray(picture)[:150][near == 0] == 255).all()
     inside = np.asarray(picture)[masks.foreground == 255]
     assert (inside < 255).any(axis=1).mean() > 0.95
 

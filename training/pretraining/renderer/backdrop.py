@@ -79,8 +79,8 @@ def _tint(canvas: Canvas, scene: Scene) -> None:
     if scene.lighting in TINTS:
         tint = TINTS[scene.lighting]
         x = 0.0 if canvas.light < 0 else float(WIDTH)
-        shade = _gradient(((x, 0.0), (WIDTH - x, float(HEIGHT))), [argb(tint, 0.34),
-                          argb(tint, 0.12)])  # fmt: skip
+        shade = _gradient(((x, 0.0), (WIDTH - x, float(HEIGHT))), [argb(tint, 0.24),
+                          argb(tint, 0.07)])  # fmt: skip
         canvas.backdrop(_box(*_ALL), shade)
     elif scene.lighting == "hard":
         side = canvas.light

@@ -19,7 +19,7 @@ _TILE_SCALE: Final = 96
 _REPEAT: Final[dict[str, Point]] = {
     "striped": (0.4, 0.4),
     "dotted": (0.4, 0.4),
-    "checked": (0.42, 0.42),
+    "checked": (0.44, 0.44),
     "floral": (1.0, 1.0),
 }
 
@@ -116,9 +116,9 @@ def _dots(draw: skia.Canvas, scene: Scene) -> None:
 
 
 def _checks(draw: skia.Canvas, scene: Scene) -> None:
-    soft = _paint(scene.accent_rgb, 0.62)
-    draw.drawRect(skia.Rect(0, 0, 1, 0.14), soft)
-    draw.drawRect(skia.Rect(0, 0, 0.14, 1), soft)
+    soft = _paint(scene.accent_rgb, 0.72)
+    draw.drawRect(skia.Rect(0, 0, 1, 0.11), soft)
+    draw.drawRect(skia.Rect(0, 0, 0.11, 1), soft)
 
 
 _LEAF: Final[Rgb] = (70, 122, 78)

@@ -66,11 +66,14 @@ def leg_line(body: Body, leg: Limb) -> tuple[list[Point], list[float]]:
     """The centre line of a leg with its widths, from hip to ankle."""
     hip, knee, ankle = leg.joints
     width = body.build.leg * (1.1 if body.profile else 1.0)
-    calf = towards(knee, ankle, 0.36)
+    calf, thigh = towards(knee, ankle, 0.36), towards(hip, knee, 0.5)
     if body.profile:
         calf = (calf[0] - 0.05, calf[1])
-    points = [hip, towards(hip, knee, 0.5), knee, calf, towards(knee, ankle, 0.75), ankle]
+        hip = (body.centre(CROTCH), hip[1])
+    points = [hip, thigh, knee, calf, towards(knee, ankle, 0.75), ankle]
     widths = [width, width * 0.86, width * 0.60, width * 0.60, width * 0.42, width * 0.33]
+    if body.profile:
+        widths[0] = 2 * body.half(CROTCH)
     return points, widths
 
 
@@ -141,8 +144,12 @@ def arm_shape(body: Body, arm: Limb, points: list[Point], widths: list[float],
         The closed shape, and its contour without the line where it meets the trunk.
     """
     if body.profile:
-        path = ribbon(points, widths)
-        return path, path
+        back, front = sides(points[1:], widths[1:])
+        top = (points[1][0], SHOULDER + 0.0 - reach * 0.2)
+        edge = line([*back[::-1], top, *front])
+        path = skia.Path(edge)
+        path.close()
+        return path, edge
     first, second = sides(points[1:], widths[1:])
     outer, inner = (second, first) if arm.side > 0 else (first, second)
     wide = body.build.shoulder

@@ -151,13 +151,14 @@ def _pieces(at: Point, cloth: Cloth, name: str) -> list[tuple[skia.Path, Rgb | s
     back = [(x - 0.15, top), (x - 0.16, y - 0.1), (x - 0.20, y + 0.16), (x - 0.17, y + 0.32)]
     if name == "boots":
         back[0] = (x - 0.24, top)
-    front: list[Point] = [(x + 0.50, y + 0.32), (x + 0.54, y + 0.24), (x + 0.42, y + 0.13), instep]
+    front: list[Point] = [(x + 0.54, y + 0.32), (x + 0.58, y + 0.21), (x + 0.46, y + 0.11), instep]
     front.append((x + 0.12, top) if name != "boots" else (x + 0.17, top))
     upper = outline(back, front)
     if name == "plain":
         return [(upper, cloth.fill)]
-    sole = outline([(x - 0.22, y + 0.25), (x + 0.2, y + 0.28), (x + 0.57, y + 0.26)],
-                   [(x + 0.56, y + 0.39), (x - 0.21, y + 0.39)])  # fmt: skip
+    sole = outline([(x - 0.22, y + 0.25), (x + 0.2, y + 0.28), (x + 0.60, y + 0.25)],
+                   [(x + 0.61, y + 0.32), (x + 0.53, y + 0.39), (x - 0.17, y + 0.39),
+                    (x - 0.22, y + 0.33), (x - 0.22, y + 0.25)])  # fmt: skip
     if name == "sneakers":
         return [(upper, cloth.fill), (sole, _SOLE)]
     dark = mix(cloth.colour, (20, 14, 16), 0.6)

@@ -211,7 +211,7 @@ def _waves(canvas: Canvas, hair: Rgb, side: int) -> None:
 
 #: Right halves of the whole head of hair from the back, top to bottom.
 _BACKS: Final[dict[str, list[Point]]] = {
-    "short": [(0.0, -0.09), (0.30, 0.0), (0.43, 0.30), (0.40, 0.62), (0.24, 0.86), (0.0, 0.90)],
+    "short": [(0.0, -0.09), (0.30, 0.0), (0.42, 0.28), (0.365, 0.60), (0.22, 0.80), (0.0, 0.84)],
     "bob": [(0.0, -0.07), (0.34, 0.03), (0.50, 0.40), (0.56, 0.90), (0.44, 1.10), (0.0, 1.12)],
     "long": [(0.0, -0.07), (0.34, 0.03), (0.47, 0.40), (0.50, 1.0), (0.56, 1.8), (0.48, 2.34),
              (0.0, 2.44)],
@@ -219,6 +219,17 @@ _BACKS: Final[dict[str, list[Point]]] = {
              (0.80, 1.48), (0.52, 1.78), (0.26, 1.70), (0.0, 1.84)],
     "gathered": [(0.0, -0.09), (0.30, 0.0), (0.42, 0.28), (0.40, 0.58), (0.26, 0.84), (0.0, 0.92)],
 }  # fmt: skip
+
+
+#: Lines on the hair from the back.
+_BACK_LINES: Final[dict[str, list[list[Point]]]] = {
+    "short": [[(-0.24, y - 0.06), (0.0, y), (0.24, y - 0.06)] for y in (0.62, 0.74)],
+    "long": [[(x, 0.5), (x * 1.1, 2.2)] for x in (-0.28, -0.08, 0.1, 0.3)],
+    "wavy": [[(x, 0.5), (x * 1.5, 0.9), (x * 1.2, 1.2), (x * 1.6, 1.5)] for x in (-0.3, 0.0, 0.3)],
+    "bun": [[(x, 0.78), (x * 0.5, 0.08)] for x in (-0.2, 0.0, 0.2)],
+    "braids": [[(0.0, -0.04), (0.0, 0.88)]],
+    "ponytail": [[(x * 2.6, 0.62), (x, 0.34)] for x in (-0.1, 0.1)],
+}
 
 
 def _from_the_back(canvas: Canvas, hair: Rgb, style: str) -> None:
@@ -231,23 +242,16 @@ def _from_the_back(canvas: Canvas, hair: Rgb, style: str) -> None:
         _knot(canvas, hair, (0.0, -0.16))
     _lock(canvas, hair, blob(_both(_BACKS.get(style, _BACKS["gathered"]))))
     _shine(canvas, hair, [(-0.24, 0.16), (-0.06, 0.07), (0.14, 0.10)])
+    _strands(canvas, hair, _BACK_LINES.get(style, []))
     if style == "ponytail":
         canvas.fill(ellipse((0.0, 0.30), (0.11, 0.08)), _BAND, Part.PERSON)
         tail = [(0.0, 0.30), (0.15, 0.42), (0.20, 1.0), (0.13, 1.62), (0.0, 1.86)]
         _lock(canvas, hair, blob(_both(tail)))
         _strands(canvas, hair, [[(x, 0.55), (x * 1.3, 1.5)] for x in (-0.06, 0.06)])
-    elif style == "bun":
-        _strands(canvas, hair, [[(x, 0.78), (x * 0.5, 0.08)] for x in (-0.2, 0.0, 0.2)])
     elif style == "braids":
-        _strands(canvas, hair, [[(0.0, -0.04), (0.0, 0.88)]])
         for one in (-1, 1):
             chain = [(one * (0.30 + 0.02 * step), 0.88 + 0.22 * step) for step in range(5)]
             _braid(canvas, hair, chain, 0.125)
-    elif style == "long":
-        _strands(canvas, hair, [[(x, 0.5), (x * 1.1, 2.2)] for x in (-0.28, -0.08, 0.1, 0.3)])
-    elif style == "wavy":
-        for x in (-0.3, 0.0, 0.3):
-            _strands(canvas, hair, [[(x, 0.5), (x * 1.5, 0.9), (x * 1.2, 1.2), (x * 1.6, 1.5)]])
 
 
 def _from_the_side(canvas: Canvas, hair: Rgb, style: str) -> None:

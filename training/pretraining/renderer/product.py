@@ -17,7 +17,7 @@ from training.pretraining.renderer.body import Body, flat_form
 from training.pretraining.renderer.bottoms import RISE, draw_legwear, draw_skirt
 from training.pretraining.renderer.canvas import HEIGHT, WIDTH, Canvas, Masks, Part
 from training.pretraining.renderer.dressing import EXTENTS
-from training.pretraining.renderer.fabric import Cloth, cloth_of
+from training.pretraining.renderer.fabric import cloth_of
 from training.pretraining.renderer.footwear import draw_side_shoe
 from training.pretraining.renderer.shapes import Point, line, outline, ribbon
 from training.pretraining.renderer.tops import draw_top
@@ -38,10 +38,14 @@ _HALVES: Final = {
     "trousers": 1.0,
     "shorts": 0.95,
 }
+#: First and last height and half the width of what hangs on no body.
+_SMALL: Final = {"handbag": (-0.62, 0.62, 0.62), "boots": (-1.08, 0.98, 0.56)}
 
 
 def _box(scene: Scene) -> tuple[float, float, float]:
     """First and last height and half the width of a lying garment, in heads."""
+    if scene.region in {"feet", "bag"}:
+        return _SMALL.get(scene.garment, (-0.60, 0.72, 0.52))
     first, last = EXTENTS[scene.garment]
     spread = _SPREAD[scene.product_shot]
     sleeves = 1.04 + 0.78 * spread
@@ -61,10 +65,7 @@ def render_product(scene: Scene, *, zoom: int = 1) -> tuple[Image.Image, Masks]:
     size = rng.uniform(0.84, 1.0) if rng.random() < 0.92 else rng.uniform(1.02, 1.12)
     turn = rng.gauss(0.0, 4.0) if scene.product_shot != "hanger" else rng.gauss(0.0, 1.2)
     light = rng.choice((-1.0, 1.0))
-    if scene.region in {"feet", "bag"}:
-        first, last, half = (-0.62, 0.62, 0.66) if scene.region == "bag" else (-0.9, 0.9, 0.74)
-    else:
-        first, last, half = _box(scene)
+    first, last, half = _box(scene)
     unit = min(HEIGHT * 0.94 / (last - first), WIDTH * 0.95 / (2 * half)) * size
     middle = (first + last) / 2
     at = (WIDTH / 2 + rng.uniform(-3, 3), HEIGHT / 2 - unit * middle + rng.uniform(-4, 4))

@@ -151,10 +151,6 @@ def _trunk_from_the_side(body: Body, cut_: TopCut, heights: list[float]) -> skia
     front: list[Point] = [(0.13, NECK + 0.12 + depth), (0.24, SHOULDER + 0.18)]
     front += [(contour(body, y, 1, cut_), y) for y in [*heights, cut_.hem]]
     neckline: list[Point] = [(-0.19, NECK + 0.04), (0.0, NECK + 0.08), (0.13, NECK + 0.12 + depth)]
-    if not cut_.sleeve:
-        hole = [(-0.16, 1.5), (-0.2, 1.8), (0.0, 2.0), (0.16, 1.8), (0.14, 1.5)]
-        path = outline(neckline, front, _hem_line(body, cut_), back[::-1])
-        return skia.Op(path, outline(hole), skia.kDifference_PathOp)
     return outline(neckline, front, _hem_line(body, cut_), back[::-1])
 
 
@@ -182,7 +178,7 @@ def _inside(body: Body, cut_: TopCut) -> skia.Path:
 
 def _trunk_folds(canvas: Canvas, body: Body, cloth: Cloth, path: skia.Path) -> None:
     rng = random.Random(cloth.seed ^ 0x5EA)
-    for side in (-1, 1):
+    for side in (-1,) if body.profile else (-1, 1):
         x = body.right(WAIST) if side > 0 else body.left(WAIST)
         y = 2.52 + rng.uniform(-0.08, 0.12)
         reach = 0.30 + rng.uniform(0.0, 0.12)
