@@ -67,9 +67,10 @@ def _shot(scene: Scene, garment: NDArray[np.uint8], rng: random.Random,
     rim = Image.fromarray(garment).filter(ImageFilter.GaussianBlur(10))
     light *= 0.86 + 0.14 * np.asarray(rim) / 255
     cloth = np.array(scene.garment_rgb, dtype=np.float64) * light[..., None]
-    shadow = np.asarray(Image.fromarray(garment).filter(ImageFilter.GaussianBlur(16)))
+    shadow = Image.new("L", (width, height))
+    shadow.paste(Image.fromarray(garment).filter(ImageFilter.GaussianBlur(16)), (8, 10))
     paper = np.linspace(254, rng.uniform(236, 250), height)[:, None]
-    paper = paper * (1 - 0.22 * np.roll(shadow, (10, 8), (0, 1)) / 255)
+    paper = paper * (1 - 0.22 * np.asarray(shadow) / 255)
     picture = cloth * inside + paper[..., None] * (1 - inside)
     picture += noise.normal(0, 3.0, (height, width, 1)) + noise.normal(0, 1.5, picture.shape)
     image = Image.fromarray(picture.clip(0, 255).round().astype(np.uint8))

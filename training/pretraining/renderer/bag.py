@@ -48,7 +48,7 @@ def draw_bag(canvas: Canvas, at: Point, cloth: Cloth, size: float = 1.0) -> None
         [place(0.44, 0.62), place(0.26, 0.76), place(0.0, 0.80), place(-0.26, 0.76),
          place(-0.44, 0.62)],
     )  # fmt: skip
-    canvas.shade(flap, cloth.fold, 0.14)
+    canvas.shade(flap, cloth.fold, 0.07)
     canvas.stroke(flap, cloth.seam, 1.1)
     clasp = ellipse(place(0.0, 0.78), (0.07 * size, 0.06 * size))
     canvas.fill(clasp, _GOLD, Part.CARRIED, (120, 84, 30))

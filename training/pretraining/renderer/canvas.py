@@ -69,6 +69,8 @@ class Canvas:
     pixels: NDArray[np.uint8] = field(init=False)
     _draw: Any = field(init=False)
     _masks: dict[str, tuple[NDArray[np.uint8], Any]] = field(init=False)
+    #: Masks that are not empty, so that something can be taken away from them.
+    _begun: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.pixels = np.full((HEIGHT * self.factor, WIDTH * self.factor, 4), 255, dtype=np.uint8)
@@ -125,10 +127,12 @@ class Canvas:
             "person": part in {Part.PERSON, Part.GARMENT},
             "garment": part in {Part.GARMENT, Part.CARRIED},
         }
-        if part is Part.PROP:
-            inside["garment"] = inside["person"] = False
         for name, (_, mask) in self._masks.items():
-            mask.drawPath(path, _INSIDE if inside[name] else _OUTSIDE)
+            if inside[name]:
+                mask.drawPath(path, _INSIDE)
+                self._begun.add(name)
+            elif name in self._begun:
+                mask.drawPath(path, _OUTSIDE)
         if edge is not None:
             self.stroke(path, edge, 0.7, alpha=0.55)
 

@@ -32,7 +32,6 @@ _DETAILS: Final[dict[str, Point]] = {
     "bottom": (2.56, 4.86),
     "whole": (1.0, 3.86),
     "feet": (5.34, 7.16),
-    "bag": (3.16, 5.20),
 }
 #: Faces are drawn a little larger than life, so that they can be read at this size.
 _HEAD: Final = 1.07
@@ -45,7 +44,11 @@ def _frame(scene: Scene, body: Body) -> tuple[float, Point]:
     rng = random.Random(scene.jitter_seed ^ 0xF1)
     wide, tall = _STATURE[scene.age]
     detail = scene.framing == "detail"
-    span = _DETAILS[scene.region] if detail else _SPANS[scene.framing]
+    if detail and scene.region == "bag":
+        handle = bag_place(body)[1]
+        span = (handle - 0.52, handle + 1.48)
+    else:
+        span = _DETAILS[scene.region] if detail else _SPANS[scene.framing]
     first, last = (1 + (y - 1) * tall if y > 1 else y for y in span)
     unit = HEIGHT / (last - first) * rng.uniform(0.97, 1.0)
     middle = 0.0

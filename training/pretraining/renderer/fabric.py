@@ -17,9 +17,9 @@ from training.pretraining.renderer.shapes import Point, ellipse
 _TILE_SCALE: Final = 96
 #: Size of the repeat of each pattern in heads.
 _REPEAT: Final[dict[str, Point]] = {
-    "striped": (0.4, 0.4),
+    "striped": (0.42, 0.42),
     "dotted": (0.4, 0.4),
-    "checked": (0.44, 0.44),
+    "checked": (0.46, 0.46),
     "floral": (1.0, 1.0),
 }
 
@@ -106,7 +106,7 @@ def _paint(rgb: Rgb, alpha: float = 1.0) -> skia.Paint:
 
 
 def _stripes(draw: skia.Canvas, scene: Scene) -> None:
-    draw.drawRect(skia.Rect(0, 0, 1, 0.15), _paint(scene.accent_rgb))
+    draw.drawRect(skia.Rect(0, 0, 1, 0.13), _paint(scene.accent_rgb))
 
 
 def _dots(draw: skia.Canvas, scene: Scene) -> None:
@@ -117,8 +117,8 @@ def _dots(draw: skia.Canvas, scene: Scene) -> None:
 
 def _checks(draw: skia.Canvas, scene: Scene) -> None:
     soft = _paint(scene.accent_rgb, 0.72)
-    draw.drawRect(skia.Rect(0, 0, 1, 0.11), soft)
-    draw.drawRect(skia.Rect(0, 0, 0.11, 1), soft)
+    draw.drawRect(skia.Rect(0, 0, 1, 0.095), soft)
+    draw.drawRect(skia.Rect(0, 0, 0.095, 1), soft)
 
 
 _LEAF: Final[Rgb] = (70, 122, 78)

@@ -39,7 +39,7 @@ _HALVES: Final = {
     "shorts": 0.95,
 }
 #: First and last height and half the width of what hangs on no body.
-_SMALL: Final = {"handbag": (-0.62, 0.62, 0.62), "boots": (-1.08, 0.98, 0.56)}
+_SMALL: Final = {"handbag": (-0.62, 0.62, 0.62), "boots": (-1.08, 0.86, 0.74)}
 
 
 def _box(scene: Scene) -> tuple[float, float, float]:
@@ -123,8 +123,9 @@ def _pair(canvas: Canvas, scene: Scene) -> None:
     """Two shoes, one a little before the other, toes to one side."""
     cloth = cloth_of(scene, EXTENTS[scene.garment])
     flip = -1 if scene.mirrored else 1
-    drop = 0.28 if scene.garment == "boots" else 0.0
-    for at in ((-0.22, -0.34 + drop), (-0.16, 0.26 + drop)):
+    places = ((-0.40, 0.30), (0.04, 0.40)) if scene.garment == "boots" else (
+        (-0.22, -0.34), (-0.16, 0.26))  # fmt: skip
+    for at in places:
         canvas.transform(skia.Matrix.Scale(flip, 1))
         draw_side_shoe(canvas, at, cloth, scene.garment)
         canvas.transform(None)
@@ -150,10 +151,9 @@ def _photographed(image: Image.Image, masks: Masks, scene: Scene, light: float,
     shadow = Image.fromarray(masks.foreground).filter(
         ImageFilter.GaussianBlur((2.0 if scene.product_shot == "flat-lay" else 4.0) * scale)
     )
-    moved = np.roll(
-        np.asarray(shadow), (round(offset[1] * scale), round(-light * offset[0] * scale)), (0, 1)
-    )
-    behind = ground * (1 - strength * moved[..., None].astype(np.float32) / 255)
+    moved = Image.new("L", image.size)
+    moved.paste(shadow, (round(-light * offset[0] * scale), round(offset[1] * scale)))
+    behind = ground * (1 - strength * np.asarray(moved, dtype=np.float32)[..., None] / 255)
     pixels += (behind - 255) * (1 - inside)
     if rng.random() < 0.35:
         pixels += noise.normal(0, rng.uniform(0.8, 3.0), pixels.shape[:2])[..., None]
