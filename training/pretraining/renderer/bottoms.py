@@ -54,8 +54,12 @@ def _pelvis(body: Body) -> skia.Path:
     left: list[Point] = [(body.left(CROTCH) - 0.05, CROTCH), (body.left(HIPS) - 0.05, HIPS),
                          (body.left(3.1) - 0.04, 3.1), (body.left(RISE) - 0.03, RISE)]  # fmt: skip
     x = body.centre(CROTCH)
-    fork = [(right[-1][0] - 0.06, CROTCH + 0.12), (x, CROTCH + 0.14), (left[0][0] + 0.06,
-            CROTCH + 0.12)]  # fmt: skip
+    fork: list[Point] = [(right[-1][0] - 0.06, CROTCH + 0.14), (left[0][0] + 0.06, CROTCH + 0.14)]
+    if not body.profile:
+        # The legs part below a narrow arch, not at a beam between them.
+        inner = max(0.04, body.half(CROTCH) - body.build.leg) + 0.10
+        fork = [(x + inner, CROTCH + 0.62), (x + 0.02, CROTCH + 0.16), (x - 0.02, CROTCH + 0.16),
+                (x - inner, CROTCH + 0.62)]  # fmt: skip
     return outline(right, fork, left)
 
 

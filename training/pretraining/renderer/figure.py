@@ -155,7 +155,7 @@ def arm_shape(body: Body, arm: Limb, points: list[Point], widths: list[float],
     wide = body.build.shoulder
     top = (arm.side * wide * 0.77, SHOULDER - 0.055 - reach * 0.1)
     pit_x = body.right(ARMPIT) if arm.side > 0 else body.left(ARMPIT)
-    pit = (pit_x - arm.side * 0.05, ARMPIT + reach * 0.3)
+    pit = (pit_x - arm.side * 0.08, ARMPIT + reach * 0.15)
     rounded = []
     if outer[0][1] > SHOULDER + 0.22:
         rounded = [(top[0] + (outer[0][0] - top[0]) * 0.72, SHOULDER + 0.07)]

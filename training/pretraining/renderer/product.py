@@ -139,7 +139,7 @@ def _photographed(image: Image.Image, masks: Masks, scene: Scene, light: float,
     pixels = np.asarray(image).astype(np.float32)
     inside = masks.foreground.astype(np.float32)[..., None] / 255
     if rng.random() < 0.6:
-        pixels *= 1 + inside * (rng.uniform(0.02, 0.06) * _wrinkles(noise, image.size))
+        pixels *= 1 + inside * (rng.uniform(0.015, 0.045) * _wrinkles(noise, image.size))
     ground = np.full((image.height, 1, 1), 255.0, dtype=np.float32)
     kind = rng.random()
     if kind > 0.8:
