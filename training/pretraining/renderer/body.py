@@ -221,7 +221,7 @@ def _both_legs(build: Build, offsets: tuple[Point, Point], sides: tuple[int, int
 def _from_the_side(build: Build, scene: Scene, rng: random.Random) -> Body:
     deep = 0.5 + 0.5 * build.waist / 0.48
     man = scene.subject == "man"
-    bust = build.chest * (0.60 if man else 0.68)
+    bust = build.chest * (0.54 if scene.age == "child" else 0.60 if man else 0.68)
     knots = (
         (NECK + 0.08, -0.20, 0.12),
         (SHOULDER + 0.16, -0.34, 0.24),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
@@ -97,14 +99,17 @@ class Canvas:
     def _canvases(self) -> list[Any]:
         return [self._draw, *(canvas for _, canvas in self._masks.values())]
 
-    def transform(self, matrix: skia.Matrix | None) -> None:
-        """Move, turn or scale what is drawn from here on; None: as it was before."""
+    @contextmanager
+    def placed(self, matrix: skia.Matrix, within: skia.Rect | None = None) -> Iterator[None]:
+        """Move, turn or scale what is drawn in the block; only what lies `within` is drawn."""
         for one in self._canvases:
-            if matrix is None:
-                one.restore()
-            else:
-                one.save()
-                one.concat(matrix)
+            one.save()
+            one.concat(matrix)
+            if within is not None:
+                one.clipRect(within)
+        yield
+        for one in self._canvases:
+            one.restore()
 
     def backdrop(self, path: skia.Path, paint: skia.Paint) -> None:
         """Draw something of the background, in pixels of 128x192."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -51,6 +52,11 @@ def _frame(scene: Scene, body: Body) -> tuple[float, Point]:
         span = _DETAILS[scene.region] if detail else _SPANS[scene.framing]
     first, last = (1 + (y - 1) * tall if y > 1 else y for y in span)
     unit = HEIGHT / (last - first) * rng.uniform(0.97, 1.0)
+    if detail and scene.region == "feet":
+        # Both shoes, however far apart they stand.
+        widest = max(abs(leg.joints[2][0]) for leg in body.legs) * wide
+        unit = min(unit, WIDTH / 2 / (widest + 0.35)) if scene.view != "side" else unit
+        first = last - HEIGHT / unit
     middle = 0.0
     if scene.view == "side" and scene.framing != "detail":
         middle = 0.04
@@ -85,20 +91,34 @@ def render_on_model(scene: Scene, *, zoom: int = 1) -> tuple[Image.Image, Masks]
     tilted = skia.Matrix.Scale(flip, 1)
     tilted.preRotate(rng.uniform(-2.5, 2.5), 0, 1.1)
     tilted.preTranslate(0, 1.02).preScale(_HEAD, _HEAD).preTranslate(0, -1.02)
-    canvas.transform(tilted)
-    draw_hair_behind(canvas, scene)
-    canvas.transform(None)
-    canvas.transform(grown)
-    draw_dressed(canvas, body, scene)
-    canvas.transform(None)
-    canvas.transform(tilted)
-    draw_head(canvas, scene)
-    draw_hair(canvas, scene)
-    canvas.transform(None)
+    _draw_hair(canvas, scene, draw_hair_behind, tilted)
+    with canvas.placed(grown):
+        draw_dressed(canvas, body, scene)
+    with canvas.placed(tilted):
+        draw_head(canvas, scene)
+    _draw_hair(canvas, scene, draw_hair, tilted)
     picture, masks = canvas.finish()
     if scene.lighting in TINTS:
         picture = _tinted(picture, masks, TINTS[scene.lighting], light)
     return picture, masks
+
+
+def _draw_hair(
+    canvas: Canvas, scene: Scene, draw: Callable[[Canvas, Scene], None], place: skia.Matrix
+) -> None:
+    """Hair, which hangs down as far on a small body as on a large one."""
+    tall = _STATURE[scene.age][1]
+    if tall == 1.0:
+        with canvas.placed(place):
+            draw(canvas, scene)
+        return
+    hanging = skia.Matrix.Translate(0, 1)
+    hanging.preScale(1, tall).preTranslate(0, -1)
+    with canvas.placed(place):
+        with canvas.placed(skia.Matrix.Translate(0, 0), skia.Rect(-9, -9, 9, 1)):
+            draw(canvas, scene)
+        with canvas.placed(hanging, skia.Rect(-9, 1, 9, 9)):
+            draw(canvas, scene)
 
 
 def _tinted(picture: Image.Image, masks: Masks, tint: Rgb, light: float) -> Image.Image:

@@ -98,9 +98,9 @@ def _heel_shoe(canvas: Canvas, body: Body, at: Point, cloth: Cloth, *, out: floa
                         [(x + 0.04, y + 0.41), (x - 0.04, y + 0.41)])  # fmt: skip
         canvas.fill(spike, cloth.fill, part_of(cloth), cloth.seam)
         return
-    pump = outline([(x - 0.19 + out, y - 0.02), (x + out - 0.12, y + 0.13),
-                    (x + out * 1.2, y + 0.17), (x + out + 0.12, y + 0.13),
-                    (x + out + 0.19, y - 0.02)],
+    pump = outline([(x - 0.165 + out, y + 0.07), (x + out - 0.11, y + 0.16),
+                    (x + out * 1.2, y + 0.19), (x + out + 0.11, y + 0.16),
+                    (x + out + 0.165, y + 0.07)],
                    [(x + out * 1.4 + 0.215, y + 0.18), (x + out * 2 + 0.09, y + 0.40),
                     (x + out * 2, y + 0.45), (x + out * 2 - 0.09, y + 0.40),
                     (x + out * 1.4 - 0.215, y + 0.18)])  # fmt: skip

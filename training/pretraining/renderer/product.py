@@ -70,9 +70,8 @@ def render_product(scene: Scene, *, zoom: int = 1) -> tuple[Image.Image, Masks]:
     middle = (first + last) / 2
     at = (WIDTH / 2 + rng.uniform(-3, 3), HEIGHT / 2 - unit * middle + rng.uniform(-4, 4))
     canvas = Canvas(unit, at, zoom=zoom, light=light)
-    canvas.transform(skia.Matrix().setRotate(max(-9.0, min(9.0, turn)), 0, middle))
-    _draw(canvas, scene)
-    canvas.transform(None)
+    with canvas.placed(skia.Matrix().setRotate(max(-9.0, min(9.0, turn)), 0, middle)):
+        _draw(canvas, scene)
     image, masks = canvas.finish()
     return _photographed(image, masks, scene, light, rng), masks
 
@@ -126,9 +125,8 @@ def _pair(canvas: Canvas, scene: Scene) -> None:
     places = ((-0.40, 0.30), (0.04, 0.40)) if scene.garment == "boots" else (
         (-0.22, -0.34), (-0.16, 0.26))  # fmt: skip
     for at in places:
-        canvas.transform(skia.Matrix.Scale(flip, 1))
-        draw_side_shoe(canvas, at, cloth, scene.garment)
-        canvas.transform(None)
+        with canvas.placed(skia.Matrix.Scale(flip, 1)):
+            draw_side_shoe(canvas, at, cloth, scene.garment)
 
 
 def _photographed(image: Image.Image, masks: Masks, scene: Scene, light: float,
