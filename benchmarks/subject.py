@@ -73,7 +73,7 @@ def _result(verdict: Verdict, config: TrainingConfig) -> Result:
             f"A LoRA from {PICTURES} renders of one identity in other clothes, {config.steps} "
             f"steps of {config.batch_size}, rank {config.rank}. Then {PROMPTS} pictures of prompts "
             "with its trigger word, judged by classifiers that saw renders only. The identity "
-            "counts if build, skin, hair style and hair colour are all right."
+            "counts if sex, age, skin, hair style and hair colour are all right."
         ),
         targets=[
             Target("time to train", minutes, _MINUTES, "min"),

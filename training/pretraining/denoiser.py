@@ -23,7 +23,8 @@ from training.pretraining.config import DenoiserConfig, PretrainingConfig
 from training.pretraining.latents import Latents
 from training.pretraining.optimization import Optimization
 from training.pretraining.progress import Steps
-from training.pretraining.renderer.prompts import NEGATIVE_PROMPTS, describe
+from training.pretraining.renderer.prompts import describe
+from training.pretraining.renderer.words import NEGATIVE_PROMPTS
 from training.pretraining.renders import scene_at
 from training.pretraining.workspace import Workspace, append_log, load_state, save_state
 

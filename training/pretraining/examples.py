@@ -8,8 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from training.pretraining.renderer.attributes import COLOURS, Scene, sample_scene
-from training.pretraining.renderer.compose import draw_on_model, render_product
+from training.pretraining.renderer.attributes import (
+    COLOURS,
+    NEUTRAL_BOTTOMS,
+    Scene,
+    accent_of,
+    sample_scene,
+)
+from training.pretraining.renderer.compose import render_on_model
+from training.pretraining.renderer.product import render_product
 
 #: File name → garment, colour, pattern.
 PRODUCTS: Final = {
@@ -34,8 +41,16 @@ def draw(folder: Path) -> None:
     """Write one JPEG for each product and subject; the same ones every time."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, (garment, colour, pattern) in PRODUCTS.items():
-        scene = replace(_scene(name), garment=garment, pattern=pattern)
-        scene = replace(scene, colour=colour, garment_rgb=COLOURS[colour])
+        rgb = COLOURS[colour]
+        scene = replace(
+            _scene(name),
+            garment=garment,
+            pattern=pattern,
+            colour=colour,
+            garment_rgb=rgb,
+            accent_rgb=accent_of(colour, rgb, random.Random(name)),
+            product_shot="ghost mannequin",
+        )
         picture, _ = render_product(scene, zoom=4)
         picture.save(folder / f"{name}.jpg", quality=92)
     for name, (subject, style, hair, skin) in SUBJECTS.items():
@@ -44,14 +59,22 @@ def draw(folder: Path) -> None:
             garment="t-shirt",
             garment_rgb=COLOURS["white"],
             pattern="plain",
+            bottom_rgb=NEUTRAL_BOTTOMS[0],
             subject=subject,
+            age="adult",
+            body="average",
             hair_style=style,
             hair_colour=hair,
             skin=skin,
+            glasses=False,
+            pose="standing",
+            view="front",
             framing="full body",
             background="grey",
+            lighting="soft",
         )
-        draw_on_model(scene).save(folder / f"{name}.jpg", quality=95)
+        picture, _ = render_on_model(scene, zoom=3)
+        picture.save(folder / f"{name}.jpg", quality=92)
 
 
 def _scene(name: str) -> Scene:

@@ -16,11 +16,13 @@ from tqdm import trange
 from training.pretraining.autoencoder import to_tensor
 from training.pretraining.judges import worn
 from training.pretraining.renderer.attributes import (
+    AGES,
     FRAMINGS,
     HAIR_COLOURS,
     HAIR_STYLES,
     SKIN_TONES,
     SUBJECTS,
+    WITH_HEAD,
     Scene,
     sample_scene,
 )
@@ -31,6 +33,7 @@ from training.pretraining.workspace import Workspace, load_state, save_state
 #: Attribute → its values; the order is that of the classifier's outputs.
 TRAITS: Final[dict[str, tuple[str, ...]]] = {
     "subject": SUBJECTS,
+    "age": AGES,
     "skin": tuple(SKIN_TONES),
     "hair_style": HAIR_STYLES,
     "hair_colour": tuple(HAIR_COLOURS),
@@ -40,8 +43,10 @@ _HELD_OUT: Final = 400
 
 def with_head(scene: Scene) -> Scene:
     """The scene in a framing that shows the head."""
-    framings = [one for one in FRAMINGS[scene.region] if one != "lower body"]
-    return scene if scene.framing in framings else replace(scene, framing=framings[0])
+    if scene.shows_head:
+        return scene
+    framings = [one for one in FRAMINGS[scene.region] if one in WITH_HEAD]
+    return replace(scene, framing=framings[scene.jitter_seed % len(framings)])
 
 
 def _stage(before: int, after: int) -> nn.Sequential:

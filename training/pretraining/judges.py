@@ -16,9 +16,12 @@ from tqdm import trange
 
 from training.pretraining.autoencoder import to_tensor
 from training.pretraining.renderer.attributes import (
+    ALL_FRAMINGS,
     BACKGROUNDS,
     COLOURS,
     GARMENTS,
+    PATTERNS,
+    VIEWS,
     Scene,
     sample_scene,
 )
@@ -30,7 +33,10 @@ from training.pretraining.workspace import Workspace, load_state, save_state
 CLASSES: Final[dict[str, tuple[str, ...]]] = {
     "garment": tuple(GARMENTS),
     "colour": tuple(COLOURS),
+    "pattern": PATTERNS,
     "background": BACKGROUNDS,
+    "framing": ALL_FRAMINGS,
+    "view": VIEWS,
 }
 _HELD_OUT: Final = 400
 
@@ -60,12 +66,16 @@ class Judge(nn.Module):
         self.quarter, self.eighth, self.sixteenth = _stage(12, 48), _stage(48, 96), _stage(96, 128)
         self.coarse_map = nn.Conv2d(96, 1, 1)
         self.fine_map = nn.Conv2d(48, 1, 1)
-        # The garment is told by what is where, so that this head keeps the positions.
+        # Garment, framing and view are told by what is where: this keeps the positions.
         self.layout = nn.Conv2d(128, 32, 1)
-        self.garment = nn.Sequential(
-            nn.Linear(32 * 12 * 8 + 2 * 128 + 96, 128), nn.ReLU(), nn.Linear(128, len(GARMENTS))
-        )
+        self.placed = nn.Sequential(nn.Linear(32 * 12 * 8 + 2 * 128 + 96, 160), nn.ReLU())
+        self.garment = nn.Linear(160, len(GARMENTS))
+        self.framing = nn.Linear(160, len(ALL_FRAMINGS))
+        self.view = nn.Linear(160, len(VIEWS))
         self.colour = nn.Sequential(nn.Linear(96 + 3, 96), nn.ReLU(), nn.Linear(96, len(COLOURS)))
+        self.pattern = nn.Sequential(
+            nn.Linear(2 * 48 + 96, 96), nn.ReLU(), nn.Linear(96, len(PATTERNS))
+        )
         self.background = nn.Linear(2 * 96, len(BACKGROUNDS))
 
     def forward(self, pictures: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
@@ -79,11 +89,15 @@ class Judge(nn.Module):
         inside = _weighted_mean(middle, weight)
         colour = _weighted_mean(functional.avg_pool2d(pictures, 8), weight)
         layout = torch.relu(self.layout(deep)).flatten(1)
+        placed = self.placed(torch.cat([layout, deep.mean((2, 3)), deep.amax((2, 3)), inside], 1))
+        near = torch.sigmoid(mask)
+        texture = torch.cat([_weighted_mean(fine, near), _weighted_mean(fine.square(), near)], 1)
         logits = {
-            "garment": self.garment(
-                torch.cat([layout, deep.mean((2, 3)), deep.amax((2, 3)), inside], 1)
-            ),
+            "garment": self.garment(placed),
+            "framing": self.framing(placed),
+            "view": self.view(placed),
             "colour": self.colour(torch.cat([inside, colour], 1)),
+            "pattern": self.pattern(torch.cat([texture, inside], 1)),
             "background": self.background(
                 torch.cat([_weighted_mean(middle, 1 - weight), middle.amax((2, 3))], 1)
             ),
@@ -112,7 +126,7 @@ class _Samples:
 
 def _samples(scenes: list[Scene]) -> _Samples:
     pairs = [render_on_model(scene) for scene in scenes]
-    masks = [np.asarray(mask.resize((32, 48), Image.Resampling.BOX)) for _, mask in pairs]
+    masks = [np.asarray(Image.fromarray(masks.garment).reduce(4)) for _, masks in pairs]
     return _Samples(
         np.stack([np.asarray(picture) for picture, _ in pairs]),
         torch.from_numpy(np.stack(masks)).float() / 255,

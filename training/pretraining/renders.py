@@ -13,7 +13,8 @@ from training.pretraining import parallel
 from training.pretraining.config import PretrainingConfig
 from training.pretraining.renderer.attributes import Scene, sample_scene
 from training.pretraining.renderer.canvas import HEIGHT, WIDTH
-from training.pretraining.renderer.compose import draw_on_model, draw_product
+from training.pretraining.renderer.compose import draw_on_model
+from training.pretraining.renderer.product import draw_product
 from training.pretraining.workspace import Workspace
 
 Pictures = NDArray[np.uint8]
@@ -29,6 +30,11 @@ def scene_at(seed: int, index: int) -> Scene:
 def held_out_scene(seed: int, index: int) -> Scene:
     """A scene that no training set of this seed contains, drawn from another stream."""
     return sample_scene(random.Random(f"{seed}:held-out:{index}"))
+
+
+def unseen_scene(seed: int, index: int) -> Scene:
+    """A scene whose garment, colour and pattern no training set shows together."""
+    return sample_scene(random.Random(f"{seed}:unseen:{index}"), held_out=True)
 
 
 def draw_pair(seed: int, index: int) -> tuple[Pictures, Pictures]:

@@ -37,6 +37,7 @@ from training.pretraining.judges import judge_picture, trained_judge
 from training.pretraining.renderer.attributes import COLOURS, GARMENTS, Scene
 from training.pretraining.renderer.canvas import HEIGHT, WIDTH
 from training.pretraining.renderer.compose import draw_on_model
+from training.pretraining.renderer.words import FRAMINGS, PLURALS, VIEWS
 from training.pretraining.renders import held_out_scene
 from training.pretraining.workspace import Workspace, default_work_dir
 
@@ -56,6 +57,9 @@ class Identity:
     """What stays the same in all pictures of a person."""
 
     subject: str = "woman"
+    age: str = "adult"
+    body: str = "average"
+    glasses: bool = False
     skin: str = "brown"
     hair_style: str = "curly"
     hair_colour: str = "red"
@@ -72,8 +76,10 @@ def caption(scene: Scene, trigger: str) -> str:
     beginning takes weight from the garment.
     """
     pattern = "" if scene.pattern == "plain" else f"{scene.pattern} "
+    article = "" if scene.garment in PLURALS else "a "
+    shot = f"{FRAMINGS[scene.framing][0]}, {VIEWS[scene.view][0]}"
     return (
-        f"{scene.subject} wearing a {scene.colour} {pattern}{scene.garment}, {scene.framing}, "
+        f"{scene.subject} wearing {article}{scene.colour} {pattern}{scene.garment}, {shot}, "
         f"{scene.background} background, {trigger}"
     )
 
@@ -98,11 +104,8 @@ def prompted_scenes(identity: Identity, count: int = PROMPTS) -> list[Scene]:
     scenes = []
     for index, garment in enumerate(garments[:count]):
         scene = held_out_scene(_SEED + 1, index)
-        region_scene = replace(scene, garment=garment, colour=rng.choice(tuple(COLOURS)))
-        framing = (
-            "full body" if GARMENTS[garment] != "top" else rng.choice(["full body", "upper body"])
-        )
-        scenes.append(identity.wearing(replace(region_scene, framing=framing)))
+        colour = rng.choice(tuple(COLOURS))
+        scenes.append(identity.wearing(replace(scene, garment=garment, colour=colour)))
     return scenes
 
 

@@ -16,19 +16,24 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from training.pretraining.config import PretrainingConfig, TextConfig
 from training.pretraining.renderer.attributes import (
+    AGES,
+    ALL_FRAMINGS,
     BACKGROUNDS,
+    BODY_TYPES,
     COLOURS,
-    FRAMINGS,
     GARMENTS,
     HAIR_COLOURS,
     HAIR_STYLES,
+    LIGHTINGS,
     PATTERNS,
     POSES,
     SKIN_TONES,
     SUBJECTS,
+    VIEWS,
     sample_scene,
 )
-from training.pretraining.renderer.prompts import NEGATIVE_PROMPTS, describe
+from training.pretraining.renderer.prompts import describe
+from training.pretraining.renderer.words import NEGATIVE_PROMPTS
 from training.pretraining.renders import scene_at
 from training.pretraining.workspace import Workspace, load_state, save_state
 
@@ -111,8 +116,12 @@ _ATTRIBUTES: Final[dict[str, tuple[str, ...]]] = {
     "hair_style": HAIR_STYLES,
     "hair_colour": tuple(HAIR_COLOURS),
     "pose": POSES,
-    "framing": tuple(dict.fromkeys(name for names in FRAMINGS.values() for name in names)),
+    "age": AGES,
+    "body": BODY_TYPES,
+    "view": VIEWS,
+    "framing": ALL_FRAMINGS,
     "background": BACKGROUNDS,
+    "lighting": LIGHTINGS,
 }
 
 

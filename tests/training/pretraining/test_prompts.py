@@ -1,26 +1,113 @@
 """Prompts say what the scene shows, and the tokenizer can spell anything."""
 
 import random
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import yaml
 
-from training.pretraining.renderer.attributes import sample_scene
-from training.pretraining.renderer.prompts import COLOUR_WORDS, GARMENT_WORDS, describe
-from training.pretraining.text import train_tokenizer
+from db.models import AgeClass
+from serve_app.core.phrases import describe_subject
+from training.pretraining.renderer import words
+from training.pretraining.renderer.attributes import (
+    AGES,
+    ALL_FRAMINGS,
+    COLOURS,
+    GARMENTS,
+    HAIR_COLOURS,
+    HAIR_STYLES,
+    PATTERNS,
+    VIEWS,
+    sample_scene,
+)
+from training.pretraining.renderer.prompts import describe
+from training.pretraining.text import token_ids, train_tokenizer
+
+PRESETS = Path(__file__).parents[3] / "configs" / "presets"
 
 
 def scenes(count):
     return [sample_scene(random.Random(index)) for index in range(count)]
 
 
-def test_a_complete_prompt_names_garment_and_colour():
+def says(prompt, wordings):
+    return any(word in prompt for word in wordings)
+
+
+def test_a_complete_prompt_names_all_that_is_judged():
     rng = random.Random(0)
-    for scene in scenes(200):
+    for scene in scenes(300):
         prompt = describe(scene, rng, complete=True)
-        assert any(word in prompt for word in GARMENT_WORDS[scene.garment])
-        assert any(word in prompt for word in COLOUR_WORDS.get(scene.colour, (scene.colour,)))
+        assert says(prompt, words.GARMENTS[scene.garment])
+        assert says(prompt, words.COLOURS[scene.colour])
+        assert says(prompt, words.PATTERNS[scene.pattern])
+        assert says(prompt, words.BACKGROUNDS[scene.background])
+        assert says(prompt, words.FRAMINGS[scene.framing])
+        assert says(prompt, words.VIEWS[scene.view])
+        if scene.shows_head:
+            assert says(prompt, words.SKIN[scene.skin])
+            assert says(prompt, words.HAIR_COLOURS[scene.hair_colour])
         assert prompt == prompt.lower()
         assert "  " not in prompt
+
+
+def test_nothing_is_said_that_the_picture_does_not_show():
+    rng = random.Random(3)
+    for scene in scenes(400):
+        prompt = describe(scene, rng, complete=rng.random() < 0.5)
+        if not scene.shows_head:
+            assert "hair" not in prompt
+            assert not says(prompt, words.GLASSES)
+        if scene.region == "feet":
+            assert scene.framing not in {"upper body", "upper three quarters"}
+        if scene.lighting == "soft":
+            assert not says(prompt, words.LIGHTS["hard"] + words.LIGHTS["warm"])
+
+
+def test_every_value_has_words():
+    assert words.GARMENTS.keys() == GARMENTS.keys()
+    assert words.COLOURS.keys() == COLOURS.keys()
+    assert words.PATTERNS.keys() == set(PATTERNS)
+    assert words.HAIR.keys() == set(HAIR_STYLES)
+    assert words.HAIR_COLOURS.keys() == HAIR_COLOURS.keys()
+    assert words.FRAMINGS.keys() == set(ALL_FRAMINGS)
+    assert words.VIEWS.keys() == set(VIEWS)
+    assert words.ANYONE.keys() == set(AGES)
+
+
+def test_shots_are_asked_for_in_the_words_of_the_shot_types():
+    for shot in yaml.safe_load((PRESETS / "shot_types.yaml").read_text(encoding="utf-8")):
+        framing = words.FRAMINGS[shot["framing"].replace("_", " ")][0]
+        assert shot["prompt"] == f"{framing}, {words.VIEWS[shot['view']][0]}"
+
+
+def test_backgrounds_are_asked_for_in_the_words_of_the_presets():
+    said = {phrase for phrases in words.BACKGROUNDS.values() for phrase in phrases}
+    for preset in yaml.safe_load((PRESETS / "backgrounds.yaml").read_text(encoding="utf-8")):
+        if preset["type"] == "prompt":
+            assert any(preset["prompt"].startswith(phrase) for phrase in said), preset["prompt"]
+
+
+@pytest.mark.parametrize("age", AgeClass)
+@pytest.mark.parametrize("gender", ["female", "male", None])
+def test_people_are_called_what_the_platform_calls_them(age, gender):
+    subject = SimpleNamespace(gender=gender, age_class=age, hair=None, eye_color=None,
+                              skin_tone=None, body_type=None)  # fmt: skip
+    person = describe_subject(subject).split(" ", 1)[1]
+    known = {one for wordings in words.PEOPLE.values() for one in wordings}
+    known |= {one for wordings in words.ANYONE.values() for one in wordings}
+    assert person in known
+
+
+def test_the_platforms_order_of_a_prompt_occurs():
+    scene = replace(scenes(1)[0], garment="dress", colour="red", pattern="plain", subject="woman",
+                    age="adult", framing="full body", view="front", background="white",
+                    lighting="soft")  # fmt: skip
+    prompts = [describe(scene, random.Random(i), complete=True) for i in range(300)]
+    start = "wearing a red dress, full body, front view, white background"
+    assert any(start in prompt for prompt in prompts)
 
 
 def test_wordings_vary_and_leave_parts_out():
@@ -28,7 +115,7 @@ def test_wordings_vary_and_leave_parts_out():
     prompts = {describe(scene, random.Random(index), product_shown=True) for index in range(50)}
     assert len(prompts) > 40
     assert any("product" in prompt for prompt in prompts)
-    assert any(scene.colour not in prompt for prompt in prompts)
+    assert any(not says(prompt, words.COLOURS[scene.colour]) for prompt in prompts)
 
 
 def test_no_prompt_contradicts_its_garment():
@@ -36,14 +123,21 @@ def test_no_prompt_contradicts_its_garment():
     rng = random.Random(2)
     for scene in scenes(300):
         if scene.garment in other:
-            words = describe(scene, rng).replace(",", " ").split()
-            assert other[scene.garment] not in words
+            said = describe(scene, rng).replace(",", " ").split()
+            assert other[scene.garment] not in said
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
     rng = random.Random(0)
-    return train_tokenizer([describe(scene, rng) for scene in scenes(300)], 700)
+    return train_tokenizer([describe(scene, rng) for scene in scenes(1500)], 1024)
+
+
+def test_complete_prompts_fit_into_the_text_encoder(tokenizer):
+    rng = random.Random(5)
+    prompts = [describe(scene, rng, complete=True) for scene in scenes(300)]
+    ids = token_ids(tokenizer, prompts)
+    assert (ids[:, -1] == tokenizer.eos_token_id).all()
 
 
 @pytest.mark.parametrize(

@@ -1,141 +1,193 @@
-"""A supersampled drawing surface in body coordinates, and the curves drawn on it.
-
-Body coordinates are measured in heads: x = 0 is the line of symmetry, y = 0 the top of the
-head, y = 8 the ground. Everything is drawn several times larger than wanted and averaged down,
-which is what anti-aliases it.
-"""
+"""A drawing surface in body coordinates, and the exact masks of what is drawn on it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from enum import Enum
+from typing import Any, Final
 
 import numpy as np
+import skia
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from training.pretraining.renderer.attributes import Rgb
+from training.pretraining.renderer.shapes import Point
 
 WIDTH: Final = 128
 HEIGHT: Final = 192
-SUPERSAMPLING: Final = 3
-
-Point = tuple[float, float]
-Curve = NDArray[np.float64]
-
-_STEPS: Final = 6
-_T: Final = np.arange(_STEPS) / _STEPS
-#: Catmull-Rom blending of four neighbouring points, shape (_STEPS, 4).
-_BLEND: Final = np.stack(
-    [
-        (-_T + 2 * _T**2 - _T**3) / 2,
-        (2 - 5 * _T**2 + 3 * _T**3) / 2,
-        (_T + 4 * _T**2 - 3 * _T**3) / 2,
-        (-(_T**2) + _T**3) / 2,
-    ],
-    axis=1,
-)
+#: Drawn so many times larger and averaged down: edges that touch leave no seam between them.
+SUPERSAMPLING: Final = 2
 
 
-def smooth(points: Sequence[Point], *, closed: bool = True) -> Curve:
-    """A Catmull-Rom curve through the points, shape (n, 2)."""
-    values = np.asarray(points, dtype=np.float64)
-    if closed:
-        padded = np.concatenate([values[-1:], values, values[:2]])
-    else:
-        padded = np.concatenate([values[:1], values, values[-1:]])
-    windows = np.stack([padded[i : len(padded) - 3 + i] for i in range(4)], axis=1)
-    curve = np.einsum("sk,nkd->nsd", _BLEND, windows).reshape(-1, 2)
-    return curve if closed else np.concatenate([curve, values[-1:]])
+class Part(Enum):
+    """What a shape belongs to, which decides the masks."""
+
+    PERSON = "person"
+    GARMENT = "garment"
+    CARRIED = "carried"
+    PROP = "prop"
 
 
-def polygon(points: Sequence[Point]) -> Curve:
-    """A closed outline with straight sides, shape (n, 2)."""
-    return np.asarray(points, dtype=np.float64)
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """Exact masks, each (height, width) uint8, 255 inside, anti-aliased.
+
+    Attributes:
+        foreground: everything that is not background; cast shadows are background.
+        person: the person with all clothes and shoes, without a bag.
+        garment: what can be seen of the product.
+    """
+
+    foreground: NDArray[np.uint8]
+    person: NDArray[np.uint8]
+    garment: NDArray[np.uint8]
 
 
-def ribbon(points: Sequence[Point], widths: Sequence[float]) -> Curve:
-    """The outline of a limb: a smooth centre line with a width (heads) at each point."""
-    line = smooth(points, closed=False)
-    at = np.linspace(0, len(points) - 1, len(line))
-    half = np.interp(at, np.arange(len(points)), np.asarray(widths) / 2)[:, None]
-    tangent = np.gradient(line, axis=0)
-    tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
-    normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
-    return np.concatenate([line + normal * half, (line - normal * half)[::-1]])
+def argb(rgb: Rgb, alpha: float = 1.0) -> int:
+    """Skia's form of a colour."""
+    return round(alpha * 255) << 24 | rgb[0] << 16 | rgb[1] << 8 | rgb[2]
 
 
 @dataclass
 class Canvas:
-    """An RGB image under construction, its view of the body, and the garment's mask.
+    """A picture under construction.
 
-    `unit` is the size of one head in pixels of 128x192, `origin` the pixel of body (0, 0) there;
-    `zoom` makes the same picture so many times larger.
-    While `recording`, textured outlines belong to the garment; anything else hides it.
+    Attributes:
+        unit: size of one head in pixels of 128x192.
+        origin: the pixel of body (0, 0) there.
+        zoom: makes the same picture so many times larger.
+        light: where the light comes from: -1 left, 1 right.
+        shading: how strongly forms are shaded.
     """
 
     unit: float
     origin: Point
-    fill: Rgb = (255, 255, 255)
-    recording: bool = True
     zoom: int = 1
-    image: Image.Image = field(init=False)
-    mask: Image.Image = field(init=False)
+    light: float = -1.0
+    shading: float = 1.0
+    pixels: NDArray[np.uint8] = field(init=False)
+    _draw: Any = field(init=False)
+    _masks: dict[str, tuple[NDArray[np.uint8], Any]] = field(init=False)
+    #: Masks that are not empty, so that something can be taken away from them.
+    _begun: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        size = (WIDTH * self.factor, HEIGHT * self.factor)
-        self.image = Image.new("RGB", size, self.fill)
-        self.mask = Image.new("L", size, 0)
-        self._draw = ImageDraw.Draw(self.image)
-        self._mask_draw = ImageDraw.Draw(self.mask)
+        self.pixels = np.full((HEIGHT * self.factor, WIDTH * self.factor, 4), 255, dtype=np.uint8)
+        self._draw = skia.Surface(self.pixels).getCanvas()
+        self._draw.scale(self.factor, self.factor)
+        self._in_pixels = self._draw.getTotalMatrix()
+        self._masks = {}
+        for name in Masks.__slots__:
+            # Masks need no supersampling: how much of a pixel a shape covers is computed.
+            values = np.zeros((HEIGHT * self.zoom, WIDTH * self.zoom), dtype=np.uint8)
+            canvas = skia.Surface(values, colorType=skia.kAlpha_8_ColorType).getCanvas()
+            canvas.scale(self.zoom, self.zoom)
+            self._masks[name] = (values, canvas)
+        for one in self._canvases:
+            one.translate(*self.origin)
+            one.scale(self.unit, self.unit)
 
     @property
     def factor(self) -> int:
-        """Supersampled pixels per pixel of 128x192."""
+        """Drawn pixels per pixel of 128x192."""
         return SUPERSAMPLING * self.zoom
 
     @property
-    def scale(self) -> float:
-        """Supersampled pixels per head."""
-        return self.unit * self.factor
+    def _canvases(self) -> list[Any]:
+        return [self._draw, *(canvas for _, canvas in self._masks.values())]
 
-    def to_pixels(self, points: Curve | Sequence[Point]) -> list[Point]:
-        """Body coordinates → supersampled pixels."""
-        values = np.asarray(points, dtype=np.float64) * self.scale
-        values += np.asarray(self.origin) * self.factor
-        return [(float(x), float(y)) for x, y in values]
+    @contextmanager
+    def placed(self, matrix: skia.Matrix, within: skia.Rect | None = None) -> Iterator[None]:
+        """Move, turn or scale what is drawn in the block; only what lies `within` is drawn."""
+        for one in self._canvases:
+            one.save()
+            one.concat(matrix)
+            if within is not None:
+                one.clipRect(within)
+        yield
+        for one in self._canvases:
+            one.restore()
 
-    def polygon(self, outline: Curve, fill: Rgb, edge: Rgb | None = None) -> None:
-        """Fill an outline; with `edge`, draw its contour as a thin line too."""
-        pixels = self.to_pixels(outline)
-        self._draw.polygon(pixels, fill=fill)
-        self._mask_draw.polygon(pixels, fill=0)
+    def backdrop(self, path: skia.Path, paint: skia.Paint) -> None:
+        """Draw something of the background, in pixels of 128x192."""
+        self._draw.save()
+        self._draw.setMatrix(self._in_pixels)
+        self._draw.drawPath(path, paint)
+        self._draw.restore()
+
+    def fill(self, path: skia.Path, fill: Rgb | skia.Shader, part: Part,
+             edge: Rgb | None = None) -> None:  # fmt: skip
+        """Fill an outline and take it into the masks; `edge` draws a soft contour too."""
+        paint = skia.Paint(AntiAlias=True)
+        if isinstance(fill, tuple):
+            paint.setColor(argb(fill))
+        else:
+            paint.setShader(fill)
+        self._draw.drawPath(path, paint)
+        inside = {
+            "foreground": True,
+            "person": part in {Part.PERSON, Part.GARMENT},
+            "garment": part in {Part.GARMENT, Part.CARRIED},
+        }
+        for name, (_, mask) in self._masks.items():
+            if inside[name]:
+                mask.drawPath(path, _INSIDE)
+                self._begun.add(name)
+            elif name in self._begun:
+                mask.drawPath(path, _OUTSIDE)
         if edge is not None:
-            self._draw.line([*pixels, pixels[0]], fill=edge, width=3 * self.zoom, joint="curve")
+            self.stroke(path, edge, 0.7, alpha=0.55)
 
-    def textured(self, outline: Curve, texture: Image.Image, edge: Rgb | None = None) -> None:
-        """Fill an outline with a texture the size of the canvas, and record it in the mask."""
-        pixels = self.to_pixels(outline)
-        piece = Image.new("L", self.image.size, 0)
-        ImageDraw.Draw(piece).polygon(pixels, fill=255)
-        self.image.paste(texture, mask=piece)
-        self._mask_draw.polygon(pixels, fill=255 if self.recording else 0)
-        if edge is not None:
-            self._draw.line([*pixels, pixels[0]], fill=edge, width=3 * self.zoom, joint="curve")
+    def shade(self, path: skia.Path, rgb: Rgb, alpha: float, *, within: skia.Path | None = None,
+              blur: float = 0.0) -> None:  # fmt: skip
+        """Tint what has been drawn, only inside `within`; blur in heads. Masks stay as they are."""
+        paint = skia.Paint(AntiAlias=True, Color=argb(rgb, alpha))
+        if blur > 0:
+            paint.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, blur))
+        if within is not None:
+            self._draw.save()
+            self._draw.clipPath(within, skia.ClipOp.kIntersect, True)
+        self._draw.drawPath(path, paint)
+        if within is not None:
+            self._draw.restore()
 
-    def line(self, points: Curve | Sequence[Point], fill: Rgb, width: float) -> None:
-        """An open line of a width in pixels of 128x192."""
-        pixels = self.to_pixels(points)
-        thickness = max(1, round(width * self.factor))
-        self._draw.line(pixels, fill=fill, width=thickness, joint="curve")
+    def model(self, path: skia.Path, dark: Rgb, strength: float = 1.0) -> None:
+        """Shade a rounded form: brighter towards the light, darker away from it."""
+        bounds = path.getBounds()
+        near, far = bounds.left(), bounds.right()
+        if self.light > 0:
+            near, far = far, near
+        amount = strength * self.shading
+        shader = skia.GradientShader.MakeLinear(
+            [(near, 0), (far, 0)],
+            [argb((255, 255, 255), 0.08 * amount), argb(dark, 0.0), argb(dark, 0.0),
+             argb(dark, min(0.5, 0.26 * amount))],
+            [0.0, 0.3, 0.55, 1.0],
+        )  # fmt: skip
+        self._draw.drawPath(path, skia.Paint(AntiAlias=True, Shader=shader))
 
-    def ellipse(self, centre: Point, radii: Point, fill: Rgb, edge: Rgb | None = None) -> None:
-        """An axis-aligned ellipse; centre and radii in heads."""
-        angle = np.linspace(0, 2 * np.pi, 28, endpoint=False)
-        outline = np.stack([np.cos(angle), np.sin(angle)], axis=1) * radii + centre
-        self.polygon(outline, fill, edge)
+    def stroke(self, path: skia.Path, rgb: Rgb, width: float, alpha: float = 1.0) -> None:
+        """Draw a line of a width in pixels of 128x192 at 22 pixels a head, wider when nearer."""
+        size = width / self.unit * max(1.0, (self.unit / 22) ** 0.75)
+        paint = skia.Paint(
+            AntiAlias=True,
+            Color=argb(rgb, alpha),
+            Style=skia.Paint.kStroke_Style,
+            StrokeWidth=size,
+            StrokeCap=skia.Paint.kRound_Cap,
+            StrokeJoin=skia.Paint.kRound_Join,
+        )
+        self._draw.drawPath(path, paint)
 
-    def finish(self) -> tuple[Image.Image, Image.Image]:
-        """The averaged-down picture (RGB) and garment mask (L), 128x192 times `zoom` both."""
-        return self.image.reduce(SUPERSAMPLING), self.mask.reduce(SUPERSAMPLING)
+    def finish(self) -> tuple[Image.Image, Masks]:
+        """The averaged-down picture (RGB) and its masks, 128x192 times `zoom` all."""
+        picture = Image.fromarray(self.pixels).reduce(SUPERSAMPLING).convert("RGB")
+        masks = {name: values for name, (values, _) in self._masks.items()}
+        return picture, Masks(**masks)
+
+
+_INSIDE: Final = skia.Paint(AntiAlias=True, Color=0xFFFFFFFF)
+_OUTSIDE: Final = skia.Paint(AntiAlias=True, Color=0xFFFFFFFF, BlendMode=skia.BlendMode.kDstOut)

@@ -1,155 +1,140 @@
-"""The pictures of a scene: the person wearing the garment, and the garment lying flat."""
+"""The on-model picture of a scene, with its masks."""
 
 from __future__ import annotations
 
-import io
 import random
+from collections.abc import Callable
 from typing import Final
 
+import numpy as np
+import skia
 from PIL import Image
 
-from training.pretraining.renderer.attributes import SKIN_TONES, Scene, mix
-from training.pretraining.renderer.backdrop import STUDIOS, paint
-from training.pretraining.renderer.canvas import HEIGHT, WIDTH, Canvas
-from training.pretraining.renderer.figure import (
-    Arm,
-    Leg,
-    Skeleton,
-    build_skeleton,
-    draw_hair_back,
-    draw_head,
-    draw_legs,
-    draw_trunk,
-)
-from training.pretraining.renderer.garments import (
-    TOPS,
-    TUCKED,
-    Cloth,
-    draw_arms,
-    draw_garment,
-    draw_trunk_of,
-)
+from training.pretraining.renderer.attributes import Rgb, Scene
+from training.pretraining.renderer.backdrop import TINTS, cast_shadow, paint
+from training.pretraining.renderer.bag import bag_place
+from training.pretraining.renderer.body import GROUND, Body, pose_body
+from training.pretraining.renderer.canvas import HEIGHT, WIDTH, Canvas, Masks
+from training.pretraining.renderer.dressing import draw_dressed
+from training.pretraining.renderer.hair import draw_hair, draw_hair_behind
+from training.pretraining.renderer.head import draw_head
+from training.pretraining.renderer.shapes import Point
 
-#: Framing → first and last body height shown, in heads.
-_SPANS: Final = {
-    "full body": (-0.55, 8.35),
-    "three-quarter": (-0.45, 6.15),
-    "upper body": (-0.40, 4.65),
-    "lower body": (2.55, 8.35),
+#: Framing → first and last height that it shows, in heads of an adult.
+_SPANS: Final[dict[str, Point]] = {
+    "full body": (-0.34, 7.26),
+    "upper body": (-0.26, 3.46),
+    "lower body": (2.44, 7.24),
+    "upper three quarters": (-0.30, 4.72),
+    "lower three quarters": (1.60, 7.24),
 }
+_DETAILS: Final[dict[str, Point]] = {
+    "top": (1.0, 3.46),
+    "bottom": (2.56, 4.86),
+    "whole": (1.0, 3.86),
+    "feet": (5.34, 7.16),
+}
+#: Faces are drawn a little larger than life, so that they can be read at this size.
+_HEAD: Final = 1.07
+#: Width and height of a body below its head, compared to an adult's.
+_STATURE: Final = {"child": (0.78, 0.70), "adult": (1.0, 1.0), "elderly": (1.0, 0.96)}
 
 
-def _view(scene: Scene) -> tuple[float, tuple[float, float]]:
+def _frame(scene: Scene, body: Body) -> tuple[float, Point]:
     """Pixels per head and the pixel of body (0, 0) for a scene's framing."""
     rng = random.Random(scene.jitter_seed ^ 0xF1)
-    first, last = _SPANS[scene.framing]
-    unit = HEIGHT / (last - first) * rng.uniform(0.97, 1.0)
-    return unit, (WIDTH / 2 + rng.uniform(-3, 3), -first * unit)
-
-
-def render_on_model(scene: Scene) -> tuple[Image.Image, Image.Image]:
-    """The on-model picture (RGB) and the mask of the garment (L), 128x192 both."""
-    unit, origin = _view(scene)
-    canvas = Canvas(unit, origin)
-    paint(canvas.image, scene.background, origin[1] + 7.1 * unit, scene.jitter_seed)
-    skeleton = build_skeleton(scene)
-    skin = SKIN_TONES[scene.skin]
-    _shadow(canvas, scene, skeleton)
-    draw_hair_back(canvas, scene)
-    draw_legs(canvas, skeleton, skin, scene.shoes_rgb)
-    draw_trunk(canvas, skeleton, skin)
-    cloth = Cloth.of_scene(canvas, scene)
-    outfit = Cloth.plain(canvas, scene.outfit_rgb)
-    if scene.region == "bottom":
-        # The top is tucked in, and the arms hang in front of everything.
-        canvas.recording = False
-        draw_trunk_of(canvas, skeleton, outfit, TUCKED, skin)
-        canvas.recording = True
-        draw_garment(canvas, skeleton, cloth, scene.garment)
-        canvas.recording = False
-        draw_arms(canvas, skeleton, outfit, TOPS[TUCKED], skin)
+    wide, tall = _STATURE[scene.age]
+    detail = scene.framing == "detail"
+    if detail and scene.region == "bag":
+        handle = bag_place(body)[1]
+        span = (handle - 0.52, handle + 1.48)
     else:
-        if scene.garment != "dress":
-            canvas.recording = False
-            draw_garment(canvas, skeleton, outfit, "jeans")
-            canvas.recording = True
-        draw_garment(canvas, skeleton, cloth, scene.garment, skin)
-    draw_head(canvas, scene)
-    return canvas.finish()
+        span = _DETAILS[scene.region] if detail else _SPANS[scene.framing]
+    first, last = (1 + (y - 1) * tall if y > 1 else y for y in span)
+    unit = HEIGHT / (last - first) * rng.uniform(0.97, 1.0)
+    if detail and scene.region == "feet":
+        # Both shoes, however far apart they stand.
+        widest = max(abs(leg.joints[2][0]) for leg in body.legs) * wide
+        unit = min(unit, WIDTH / 2 / (widest + 0.35)) if scene.view != "side" else unit
+        first = last - HEIGHT / unit
+    middle = 0.0
+    if scene.view == "side" and scene.framing != "detail":
+        middle = 0.04
+    if detail and scene.region == "bag":
+        middle = bag_place(body)[0] * wide
+    elif detail and scene.region == "feet" and scene.view == "side":
+        middle = 0.06
+    if scene.view == "side" and scene.mirrored:
+        middle = -middle
+    x = WIDTH / 2 + rng.uniform(-2.5, 2.5) - middle * unit
+    return unit, (x, -first * unit)
 
 
-def _shadow(canvas: Canvas, scene: Scene, skeleton: Skeleton) -> None:
-    floor = STUDIOS[scene.background][1] if scene.background in STUDIOS else (120, 130, 120)
-    shade = mix(floor, (60, 60, 70), 0.10 if scene.background == "white" else 0.22)
-    for leg in skeleton.legs:
-        canvas.ellipse((leg.ankle[0], 7.86), (0.5, 0.1), shade)
+def render_on_model(scene: Scene, *, zoom: int = 1) -> tuple[Image.Image, Masks]:
+    """The on-model picture (RGB) and its masks, 128x192 times `zoom`."""
+    rng = random.Random(scene.jitter_seed ^ 0x11)
+    body = pose_body(scene)
+    unit, origin = _frame(scene, body)
+    light = rng.choice((-1.0, 1.0))
+    hard = scene.lighting == "hard"
+    canvas = Canvas(unit, origin, zoom=zoom, light=light, shading=1.5 if hard else 1.0)
+    wide, tall = _STATURE[scene.age]
+    flip = -1 if scene.view == "side" and scene.mirrored else 1
+    ground = origin[1] + (1 + (GROUND - 1) * tall) * unit
+    horizon = ground - (0.5 if scene.framing != "detail" else 0.2) * unit
+    paint(canvas, scene, horizon)
+    feet = [(origin[0] + flip * leg.joints[2][0] * wide * unit, ground) for leg in body.legs]
+    cast_shadow(canvas, scene, feet, unit)
+    canvas.light = light * flip
+    grown = skia.Matrix.Scale(flip, 1)
+    grown.preTranslate(0, 1).preScale(wide, tall).preTranslate(0, -1)
+    tilted = skia.Matrix.Scale(flip, 1)
+    tilted.preRotate(rng.uniform(-2.5, 2.5), 0, 1.1)
+    tilted.preTranslate(0, 1.02).preScale(_HEAD, _HEAD).preTranslate(0, -1.02)
+    _draw_hair(canvas, scene, draw_hair_behind, tilted)
+    with canvas.placed(grown):
+        draw_dressed(canvas, body, scene)
+    with canvas.placed(tilted):
+        draw_head(canvas, scene)
+    _draw_hair(canvas, scene, draw_hair, tilted)
+    picture, masks = canvas.finish()
+    if scene.lighting in TINTS:
+        picture = _tinted(picture, masks, TINTS[scene.lighting], light)
+    return picture, masks
+
+
+def _draw_hair(
+    canvas: Canvas, scene: Scene, draw: Callable[[Canvas, Scene], None], place: skia.Matrix
+) -> None:
+    """Hair, which hangs down as far on a small body as on a large one."""
+    tall = _STATURE[scene.age][1]
+    if tall == 1.0:
+        with canvas.placed(place):
+            draw(canvas, scene)
+        return
+    hanging = skia.Matrix.Translate(0, 1)
+    hanging.preScale(1, tall).preTranslate(0, -1)
+    with canvas.placed(place):
+        with canvas.placed(skia.Matrix.Translate(0, 0), skia.Rect(-9, -9, 9, 1)):
+            draw(canvas, scene)
+        with canvas.placed(hanging, skia.Rect(-9, 1, 9, 9)):
+            draw(canvas, scene)
+
+
+def _tinted(picture: Image.Image, masks: Masks, tint: Rgb, light: float) -> Image.Image:
+    """Coloured light from one side; it leaves the true colours on the other half."""
+    pixels = np.asarray(picture).astype(np.float32)
+    width = masks.foreground.shape[1]
+    columns = np.flatnonzero(masks.foreground.any(axis=0))
+    if not len(columns):
+        return picture
+    across = (np.arange(width) - columns[0]) / max(1, columns[-1] - columns[0])
+    near = 1 - across if light > 0 else across
+    amount = 0.30 * np.clip(0.55 - near, 0, 1)[None, :] * (masks.foreground / 255.0)
+    pixels += (np.array(tint, dtype=np.float32) - pixels) * amount[..., None].astype(np.float32)
+    return Image.fromarray(pixels.round().astype(np.uint8))
 
 
 def draw_on_model(scene: Scene) -> Image.Image:
     """The person wearing the garment, RGB 128x192."""
     return render_on_model(scene)[0]
-
-
-_FLAT: Final = Skeleton(
-    arms=(
-        Arm((-0.82, 1.62), (-1.16, 2.86), (-1.34, 3.96)),
-        Arm((0.82, 1.62), (1.16, 2.86), (1.34, 3.96)),
-    ),
-    legs=(
-        Leg((-0.36, 4.0), (-0.50, 5.75), (-0.56, 7.5)),
-        Leg((0.36, 4.0), (0.50, 5.75), (0.56, 7.5)),
-    ),
-    shoulder=0.90,
-    chest=0.74,
-    waist=0.64,
-    hips=0.74,
-    limb=1.05,
-)
-#: Garment → first and last body height and the width it takes when it lies flat, in heads.
-_EXTENT: Final = {
-    "t-shirt": (1.2, 4.4, 2.7),
-    "tank top": (1.3, 4.2, 2.1),
-    "shirt": (1.2, 4.5, 3.2),
-    "sweater": (1.2, 4.45, 3.3),
-    "hoodie": (1.0, 4.45, 3.4),
-    "jacket": (1.2, 4.3, 3.3),
-    "coat": (1.3, 6.15, 3.4),
-    "dress": (1.4, 5.65, 2.8),
-    "skirt": (3.05, 5.5, 2.7),
-    "jeans": (3.05, 7.6, 2.3),
-    "trousers": (3.05, 7.7, 2.6),
-    "shorts": (3.05, 5.4, 2.2),
-}
-
-
-def render_product(scene: Scene, *, zoom: int = 1) -> tuple[Image.Image, Image.Image]:
-    """The flat-lay picture on white (RGB) and the garment's mask (L), 128x192 times `zoom`."""
-    rng = random.Random(scene.jitter_seed ^ 0xF1A7)
-    first, last, width = _EXTENT[scene.garment]
-    unit = min(HEIGHT * 0.92 / (last - first), WIDTH * 0.95 / width) * rng.uniform(0.88, 1.0)
-    origin = (
-        WIDTH / 2 + rng.uniform(-4, 4),
-        HEIGHT / 2 - unit * (first + last) / 2 + rng.uniform(-5, 5),
-    )
-    canvas = Canvas(unit, origin, zoom=zoom)
-    draw_garment(canvas, _FLAT, Cloth.of_scene(canvas, scene), scene.garment)
-    image, mask = canvas.finish()
-    return _as_photographed(image, rng), mask
-
-
-def _as_photographed(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Some product pictures are turned a little, some went through a coarse JPEG."""
-    if rng.random() < 0.10:
-        image = image.rotate(
-            rng.uniform(-9, 9), Image.Resampling.BILINEAR, fillcolor=(255, 255, 255)
-        )
-    if rng.random() < 0.10:
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=rng.randint(40, 80))
-        image = Image.open(buffer).convert("RGB")
-    return image
-
-
-def draw_product(scene: Scene) -> Image.Image:
-    """The garment lying flat on white, RGB 128x192."""
-    return render_product(scene)[0]

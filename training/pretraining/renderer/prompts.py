@@ -1,130 +1,49 @@
-"""Prompts: what a person might write to get a scene, in many wordings and with parts missing."""
+"""Prompts: what a person or the platform might write to get a scene.
+
+In many wordings and with parts missing; never with anything that the picture does not show.
+"""
 
 from __future__ import annotations
 
 import random
-from typing import Final
+from collections.abc import Sequence
 
-from training.pretraining.renderer.attributes import Scene
+from training.pretraining.renderer import words
+from training.pretraining.renderer.attributes import OUTDOORS, Scene
 
-GARMENT_WORDS: Final[dict[str, tuple[str, ...]]] = {
-    "t-shirt": ("t-shirt", "tee", "tshirt", "t shirt"),
-    "tank top": ("tank top", "vest top", "sleeveless top"),
-    "shirt": ("shirt", "button-up shirt", "blouse", "buttoned shirt"),
-    "sweater": ("sweater", "jumper", "pullover", "knit sweater"),
-    "hoodie": ("hoodie", "hooded sweatshirt"),
-    "jacket": ("jacket", "blazer"),
-    "coat": ("coat", "overcoat", "long coat", "trench coat"),
-    "dress": ("dress", "sundress", "summer dress"),
-    "skirt": ("skirt", "pleated skirt"),
-    "jeans": ("jeans", "denim jeans", "skinny jeans"),
-    "trousers": ("trousers", "pants", "wide trousers"),
-    "shorts": ("shorts", "short pants"),
-}
+#: Garments that leave skin bare where no face is in the picture.
+_BARE = frozenset({"t-shirt", "tank top", "dress", "jumpsuit", "skirt", "shorts"})
 
-COLOUR_WORDS: Final[dict[str, tuple[str, ...]]] = {
-    "grey": ("grey", "gray"),
-    "light blue": ("light blue", "sky blue", "pale blue"),
-    "navy": ("navy", "navy blue", "dark blue"),
-    "purple": ("purple", "violet"),
-    "beige": ("beige", "sand", "cream"),
-    "pink": ("pink", "rose"),
-}
 
-PATTERN_WORDS: Final[dict[str, tuple[str, ...]]] = {
-    "plain": ("", "", "", "plain"),
-    "striped": ("striped", "stripy"),
-    "dotted": ("dotted", "polka dot"),
-    "checked": ("checked", "checkered", "plaid"),
-    "floral": ("floral", "flowery", "flower print"),
-}
+def _wording(rng: random.Random, wordings: Sequence[str]) -> str:
+    """The usual wording half of the time."""
+    return wordings[0] if rng.random() < 0.5 else rng.choice(wordings)
 
-_PRODUCT: Final = ("the product", "product", "the garment", "this item", "the clothes")
-_SUBJECTS: Final[dict[str, tuple[str, ...]]] = {
-    "woman": ("woman", "female model", "female fashion model", "young woman"),
-    "man": ("man", "male model", "male fashion model", "young man"),
-}
-_ANYONE: Final = (
-    "fashion model",
-    "model",
-    "a model",
-    "person",
-    "a fashion model",
-    "professional model",
-)
-_SKIN: Final[dict[str, tuple[str, ...]]] = {
-    "pale": ("pale skin", "very light skin"),
-    "fair": ("fair skin", "light skin"),
-    "olive": ("olive skin", "medium skin"),
-    "tan": ("tan skin", "tanned skin"),
-    "brown": ("brown skin",),
-    "dark": ("dark skin", "black skin"),
-}
-_HAIR: Final[dict[str, str]] = {
-    "short": "short {} hair",
-    "long": "long {} hair",
-    "bob": "{} bob",
-    "bun": "{} hair in a bun",
-    "ponytail": "{} ponytail",
-    "curly": "curly {} hair",
-}
-_POSES: Final[dict[str, tuple[str, ...]]] = {
-    "standing": ("standing", "standing straight"),
-    "hand on hip": ("hand on hip", "one hand on hip"),
-    "hands on hips": ("hands on hips",),
-    "walking": ("walking", "walking pose"),
-    "relaxed": ("relaxed pose", "relaxed"),
-    "arm raised": ("arm raised", "one arm raised", "waving"),
-}
-_FRAMINGS: Final[dict[str, tuple[str, ...]]] = {
-    "full body": ("full body", "full body shot", "full-length", "front full body"),
-    "three-quarter": ("three-quarter shot", "knee-up shot", "three quarter"),
-    "upper body": ("upper body", "upper body shot", "half body", "waist up"),
-    "lower body": ("lower body", "lower body shot", "waist down"),
-}
-_BACKGROUNDS: Final[dict[str, tuple[str, ...]]] = {
-    "white": ("white background", "pure white background", "plain white background",
-              "clean white background"),
-    "grey": ("grey background", "gray background", "grey studio background",
-             "neutral grey background"),
-    "beige": ("beige background", "beige studio", "warm beige background"),
-    "blue": ("blue background", "blue studio", "blue studio background"),
-    "pink": ("pink background", "pink studio", "pastel pink background"),
-    "park": ("in a park", "park background", "outdoor", "outdoors, nature", "green park"),
-    "street": ("in the street", "street background", "city street", "urban street"),
-    "beach": ("on the beach", "beach background", "at the beach", "seaside"),
-}  # fmt: skip
-_STUDIO_LIGHT: Final = (
-    "studio lighting",
-    "soft studio lighting",
-    "soft lighting",
-    "bright studio light",
-)
-_OPEN_LIGHT: Final = ("natural light", "daylight", "natural lighting", "sunny")
-_QUALITY: Final = ("high quality", "professional photography", "fashion photography", "sharp",
-                   "highly detailed", "professional fashion photo", "4k", "editorial",
-                   "e-commerce photo", "fashion illustration")  # fmt: skip
-NEGATIVE_PROMPTS: Final = (
-    "blurry, distorted, low quality",
-    "blurry, low quality",
-    "low quality, bad anatomy",
-    "distorted, deformed, ugly",
-    "blurry",
-    "low quality, worst quality, watermark, text",
-    "bad hands, extra limbs, deformed",
-    "blurry, distorted, low quality, watermark",
-)
+
+def shows_skin(scene: Scene) -> bool:
+    """Whether the tone of the skin can be seen."""
+    return scene.shows_head or scene.garment in _BARE
+
+
+def shows_pose(scene: Scene) -> bool:
+    """Whether arms and legs can be seen."""
+    return scene.framing in {"full body", "upper three quarters"}
 
 
 def garment_phrase(scene: Scene, rng: random.Random, *, colour: bool, pattern: bool) -> str:
     """The garment with its colour and pattern when they are wanted: "red striped dress"."""
-    words = [
-        rng.choice(COLOUR_WORDS.get(scene.colour, (scene.colour,))) if colour else "",
-        rng.choice(PATTERN_WORDS[scene.pattern]) if pattern else "",
-        # The first word of a garment is its name, and the most usual one.
-        rng.choice((GARMENT_WORDS[scene.garment][0], rng.choice(GARMENT_WORDS[scene.garment]))),
+    said = [
+        _wording(rng, words.COLOURS[scene.colour]) if colour else "",
+        _wording(rng, words.PATTERNS[scene.pattern]) if pattern else "",
+        _wording(rng, words.GARMENTS[scene.garment]),
     ]
-    return " ".join(word for word in words if word)
+    return " ".join(word for word in said if word)
+
+
+def shot_phrase(scene: Scene, rng: random.Random) -> str:
+    """Framing and view in the words of a shot type."""
+    framing = _wording(rng, words.FRAMINGS[scene.framing])
+    return f"{framing}, {_wording(rng, words.VIEWS[scene.view])}"
 
 
 def describe(
@@ -137,48 +56,96 @@ def describe(
         rng: decides wording and missing parts.
         product_shown: a product picture goes with the prompt, so often it does not say what
             the product is.
-        complete: name garment, colour and background in any case.
+        complete: name everything that the picture shows and a judge may ask for.
 
     Returns:
         A prompt in lower case.
     """
+    composed = rng.random() < 0.4
     product = _product_phrase(scene, rng, named=not product_shown, complete=complete)
-    parts = [f"{_subject_phrase(scene, rng)} {rng.choice(_WEARING)} {product}"]
-    extras = []
-    if rng.random() < 0.35:
-        extras.append(rng.choice(_POSES[scene.pose]))
-    if rng.random() < 0.5:
-        extras.append(rng.choice(_FRAMINGS[scene.framing]))
-    if complete or rng.random() < 0.75:
-        extras.append(rng.choice(_BACKGROUNDS[scene.background]))
-    if rng.random() < 0.5:
-        outdoors = scene.background in {"park", "street", "beach"}
-        extras.append(rng.choice(_OPEN_LIGHT if outdoors else _STUDIO_LIGHT))
-    if rng.random() < 0.35:
-        extras.extend(rng.sample(_QUALITY, rng.randint(1, 2)))
-    rng.shuffle(extras)
-    return ", ".join(parts + extras)
+    wearing = words.CARRYING if scene.region == "bag" else words.WEARING
+    verb = "wearing" if composed else rng.choice(wearing)
+    first = f"{_person_phrase(scene, rng, complete=complete, composed=composed)} {verb} {product}"
+    shot = _shot_parts(scene, rng, complete=complete)
+    place = [_wording(rng, words.BACKGROUNDS[scene.background])]
+    if not complete and rng.random() > 0.85:
+        place = []
+    light = _light(scene, rng, complete=complete)
+    extras = rng.sample(words.QUALITY, rng.choice((0, 0, 0, 1, 2, 2)))
+    if complete:
+        extras = extras[:1]
+    pose = []
+    if shows_pose(scene) and rng.random() < 0.4:
+        pose = [_wording(rng, words.POSES[scene.pose])]
+    if composed:
+        # The order in which the platform puts a prompt together.
+        return ", ".join([first, *shot, *place, *light, *extras, *pose])
+    rest = [", ".join(shot), *place, *light, *extras, *pose]
+    rng.shuffle(rest)
+    return ", ".join([first, *(part for part in rest if part)])
 
 
-_WEARING: Final = ("wearing", "wearing", "wearing", "in", "dressed in")
+def _shot_parts(scene: Scene, rng: random.Random, *, complete: bool) -> list[str]:
+    """Framing and view; what is not said is a full body, from the front."""
+    if complete or rng.random() < 0.35:
+        return [shot_phrase(scene, rng)]
+    parts = []
+    if rng.random() < (0.5 if scene.framing == "full body" else 0.9):
+        parts.append(_wording(rng, words.FRAMINGS[scene.framing]))
+    if rng.random() < (0.4 if scene.view == "front" else 0.95):
+        parts.append(_wording(rng, words.VIEWS[scene.view]))
+    return parts
+
+
+def _light(scene: Scene, rng: random.Random, *, complete: bool) -> list[str]:
+    """Soft light is the rule, so that only other light has to be said."""
+    if scene.lighting != "soft":
+        said = complete or rng.random() < 0.92
+        return [_wording(rng, words.LIGHTS[scene.lighting])] if said else []
+    kind = "open" if scene.background in OUTDOORS else "soft"
+    return [_wording(rng, words.LIGHTS[kind])] if rng.random() < 0.5 else []
 
 
 def _product_phrase(scene: Scene, rng: random.Random, *, named: bool, complete: bool) -> str:
     if not named and not complete and rng.random() < 0.4:
-        return rng.choice(_PRODUCT)
+        return rng.choice(words.PRODUCT)
     colour = complete or rng.random() < (0.92 if named else 0.3)
-    pattern = rng.random() < (0.8 if named else 0.4)
+    # A pattern that is not said is none, unless the product's picture shows it.
+    pattern = complete or rng.random() < (0.9 if named else 0.4)
     phrase = garment_phrase(scene, rng, colour=colour, pattern=pattern)
-    plural = scene.garment in {"jeans", "trousers", "shorts"}
-    article = rng.choice(("the", "", "") if plural else ("the", "a", "a", ""))
-    return f"{article} {phrase}".strip()
+    if scene.garment in words.PLURALS:
+        article = rng.choice(("the", "", ""))
+    else:
+        indefinite = "an" if phrase[0] in "aeiou" else "a"
+        article = rng.choice(("the", indefinite, indefinite, indefinite, ""))
+    material = f" made of {rng.choice(words.MATERIALS)}" if rng.random() < 0.12 else ""
+    return f"{article} {phrase}".strip() + material
 
 
-def _subject_phrase(scene: Scene, rng: random.Random) -> str:
-    subject = rng.choice(_ANYONE if rng.random() < 0.55 else _SUBJECTS[scene.subject])
+def _person_phrase(scene: Scene, rng: random.Random, *, complete: bool, composed: bool) -> str:
+    anyone = not complete and rng.random() < 0.4
+    if anyone:
+        person = rng.choice(words.ANYONE[scene.age])
+    else:
+        person = _wording(rng, words.PEOPLE[scene.subject, scene.age])
+    if composed or rng.random() < 0.4:
+        person = f"{'an' if person[0] in 'aeiou' else 'a'} {person}"
+    traits = _traits(scene, rng, complete=complete)
+    return f"{person} with {' and '.join(traits)}" if traits else person
+
+
+def _traits(scene: Scene, rng: random.Random, *, complete: bool) -> list[str]:
     traits = []
-    if rng.random() < 0.35:
-        traits.append(_HAIR[scene.hair_style].format(scene.hair_colour))
-    if rng.random() < 0.3:
-        traits.append(rng.choice(_SKIN[scene.skin]))
-    return f"{subject} with {' and '.join(traits)}" if traits else subject
+    if scene.shows_head:
+        if complete or rng.random() < 0.45:
+            colour = _wording(rng, words.HAIR_COLOURS[scene.hair_colour])
+            traits.append(_wording(rng, words.HAIR[scene.hair_style]).format(colour))
+        if scene.glasses and scene.view != "back" and (complete or rng.random() < 0.8):
+            traits.append(_wording(rng, words.GLASSES))
+        if not complete and rng.random() < 0.1:
+            traits.append(rng.choice(words.EYES))
+    if shows_skin(scene) and (complete or rng.random() < 0.35):
+        traits.append(_wording(rng, words.SKIN[scene.skin]))
+    if scene.framing != "detail" and rng.random() < (0.15 if scene.body == "average" else 0.5):
+        traits.append(_wording(rng, words.BODIES[scene.body]))
+    return traits
