@@ -86,9 +86,7 @@ async def _read_output(output: dict[str, Any], sign: Sign) -> StepOutput:
     if file is not None:
         names = ("size", "content_type", "files")
         file = StepFile(url=await sign(file["path"]), **{name: file[name] for name in names})
-    return StepOutput(
-        images=images,
-        file=file,
-        training_id=output.get("training_id"),
-        approved_by=output.get("approved_by"),
-    )
+    others = {
+        name: output.get(name) for name in StepOutput.model_fields.keys() - {"images", "file"}
+    }
+    return StepOutput(images=images, file=file, **others)

@@ -130,6 +130,12 @@ class StepOutput(BaseModel):
     file: StepFile | None = Field(description="Of an export.")
     training_id: str | None = Field(description="Of a training; `GET /training/{id}` has its LoRA.")
     approved_by: str | None = Field(description="Of an approval: the user who resumed.")
+    text: str | None = Field(description="Of a question: the answer, if it is text.")
+    answer: dict[str, Any] | None = Field(
+        description="Of a question: the answer, checked against its schema."
+    )
+    usage: dict[str, int] | None = Field(description="Of a question: tokens.")
+    cost_usd: float | None = Field(description="Of a question: what the provider asks for it.")
 
 
 class StepTaskRead(BaseModel):

@@ -1,4 +1,4 @@
-"""Steps that ask a language model about a picture. Their answers can be mapped into later steps."""
+"""Steps that ask a language model about a picture. Its answer is the step's output."""
 
 from __future__ import annotations
 
