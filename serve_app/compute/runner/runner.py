@@ -94,6 +94,7 @@ class Runner:
 
     async def start(self) -> None:
         """Begin to listen, to claim and to keep the house."""
+        await self._resources.providers.load(self._handles)
         await self._resources.database.listen(
             [TASKS_CHANNEL, CANCEL_CHANNEL], self._on_notification, on_gap=self._wake_all
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from typing import Final, cast
 
@@ -14,7 +14,7 @@ from serve_app.core.providers.base import Provider
 from serve_app.core.providers.errors import HostedAbsent
 
 # By name: where its class is, and which setting holds its key. The module, and with it the SDK, is
-# imported with the first call.
+# imported only where it is used.
 _PROVIDERS: Final[Mapping[str, tuple[str, str]]] = {
     "fal": ("serve_app.core.providers.fal:Fal", "fal_key"),
     "claude": ("serve_app.core.providers.claude:Claude", "anthropic_api_key"),
@@ -45,6 +45,13 @@ class Providers:
 
     def __contains__(self, name: object) -> bool:
         return name in self.names
+
+    async def load(self, names: Collection[str]) -> None:
+        """Import the SDKs of those among ``names`` before somebody waits for their first call: some
+        take seconds, and the event loop would stand still."""
+        for name in self.names:
+            if name in names:
+                await asyncio.to_thread(import_module, _PROVIDERS[name][0].partition(":")[0])
 
     def get(self, name: str) -> Provider:
         """The provider of that name.
