@@ -1,6 +1,7 @@
 """Replicas, runner and Postgres die in turn while workflows run: all of them end, each step once.
 
-`make chaos` runs it with 200 workflows; otherwise it is some, for some seconds.
+`make chaos` runs it with 200 workflows, and kills until the last has ended. Otherwise it is some
+workflows, and each is killed twice.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ COUNT = int(os.environ.get("SARTIQ_CHAOS_WORKFLOWS", "12"))
 # Seconds between two kills: a replica needs some to come back, more on a busy machine.
 PAUSES = (5.0, 20.0)
 SECONDS = 3000 if COUNT > 50 else 280
+ROUNDS = 1000 if COUNT > 50 else 2
 IMAGES = 2
 
 
@@ -131,6 +133,9 @@ def _harm_until_ended(platform: LivePlatform, client: httpx.Client, made: Sequen
         if not left and kills >= len(HARMS):
             return kills
         assert time.monotonic() < deadline, f"{len(left)} have not ended after {kills} kills"
+        if kills == ROUNDS * len(HARMS):
+            time.sleep(1)
+            continue
         try:
             harm(platform)
         except (ValueError, psutil.Error):
