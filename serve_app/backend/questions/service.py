@@ -17,7 +17,7 @@ from db.repositories.scope import OrganizationScope
 from db.session import WriteSession
 from serve_app.core import orders
 from serve_app.core.admission import QueueFull, admit
-from serve_app.core.errors import Conflict, SartiqError, UnprocessableField
+from serve_app.core.errors import Conflict, UnprocessableField
 from serve_app.core.orders import ImageReference
 from serve_app.core.resources import Resources
 from serve_app.core.rows import found
@@ -35,10 +35,9 @@ class NothingToSee(Conflict):
     default_detail = "This product has no picture"
 
 
-class NoLanguageModel(SartiqError):
+class NoLanguageModel(Conflict):
     """No provider of language models has a key in this installation."""
 
-    status_code = 503
     code = "no_language_model"
     default_detail = "This installation has no key of a provider of language models"
 
