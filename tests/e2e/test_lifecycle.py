@@ -61,6 +61,7 @@ def announcement(home: Path) -> str:
     return said
 
 
+@pytest.mark.timeout(600)  # three platforms start and end
 def test_it_leaves_nothing_behind(home: Path) -> None:
     port = free_http_port()
     settings = Settings(home=home, http={"port": port}, environment="test")
