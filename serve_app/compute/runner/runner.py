@@ -29,6 +29,7 @@ from serve_app.compute.runner.settlements import (
     DATABASE_ERRORS,
     Observer,
     Settlements,
+    Withdrawn,
     outcome,
 )
 from serve_app.compute.runner.trail import Trail
@@ -293,10 +294,22 @@ class Runner:
             await self._settle(work, self._settlements.write(task.id, fail))
         else:
             work.timeline.end()
-            done = self._settlements.complete(outcome(work, output), task.organization_id)
+            await self._hand_in(work, output, trail)
+
+    async def _hand_in(self, work: Work, output: dict[str, Any], trail: Trail) -> None:
+        """Store the result. Its objects are removed only when it is certain that it does not count:
+        the heartbeat cancels an attempt that has just completed as well, and a draining runner all.
+        """
+        task = work.task
+        done = self._settlements.complete(outcome(work, output), task.organization_id)
+        try:
             if await self._settle(work, done):
                 trail.completed()
-            await self._tidy(work.discard_earlier())
+                await self._tidy(work.discard_earlier())
+        except Withdrawn:
+            raise
+        except asyncio.CancelledError:
+            logger.info("%s was cancelled after its result was handed in", task.id)
 
     async def _run(self, work: Work) -> dict[str, Any]:
         seconds = time_limit(work.task.type, self._resources.settings)

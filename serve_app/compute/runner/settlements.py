@@ -39,6 +39,10 @@ class Observer(Protocol):
         """See to tasks that were ended by somebody else, or whose runner was lost."""
 
 
+class Withdrawn(asyncio.CancelledError):
+    """Whoever had a result was cancelled before it was written, and it never will be."""
+
+
 @dataclass(slots=True, eq=False)
 class _Waiting:
     """A result that is not written yet."""
@@ -50,6 +54,8 @@ class _Waiting:
     )
     # Whoever had it does not want it written any more.
     is_withdrawn: bool = False
+    # It was sent to the database, which may have stored it even if its answer was lost.
+    is_sent: bool = False
 
 
 class Settlements:
@@ -67,8 +73,11 @@ class Settlements:
     async def complete(self, completion: Completion, organization_id: UUID) -> bool:
         """Store a result, as often as it takes: a database that is away comes back.
 
-        If this is cancelled, the result is withdrawn, unless it is being written at that moment:
+        If this is cancelled, the result is withdrawn, unless it was sent to the database before:
         then it is as if the cancelling had come too late.
+
+        Raises:
+            Withdrawn: as it says. Any other cancelling leaves open whether the result counts.
         """
         one = _Waiting(completion, organization_id)
         self._waiting.append(one)
@@ -77,10 +86,11 @@ class Settlements:
         try:
             return await asyncio.shield(one.settled)
         except asyncio.CancelledError:
-            one.is_withdrawn = True
-            if not await asyncio.shield(one.settled):
-                raise
-            return True
+            one.is_withdrawn = not one.is_sent
+            settled = await asyncio.shield(one.settled)
+            if one.is_withdrawn:
+                raise Withdrawn from None
+            return settled
 
     async def write(self, task_id: str, write: Callable[[TaskQueue], Awaitable[bool]]) -> bool:
         """Write another outcome of a task, as often as it takes."""
@@ -117,6 +127,8 @@ class Settlements:
         wanted = [one for one in batch if not one.is_withdrawn]
         settled: set[str] = set()
         if wanted:
+            for one in wanted:
+                one.is_sent = True
             async with self._database.write() as session:
                 queue = TaskQueue(session)
                 settled = await queue.settle_all([one.completion for one in wanted])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from deployments.errors import InferenceFailed, InvalidInput
 from serve_app.compute.runner.runner import Runner
 from serve_app.core.images import read_recipe
 from serve_app.core.resources import Resources, open_resources
+from serve_app.core.storage.base import ObjectStore, StoredObject
 from tests.fixtures.models import FixedCapacity, LocalHandle, Model
 
 QUEUE = "generation"
@@ -262,6 +264,69 @@ async def test_a_result_without_a_lease_is_discarded(
     task = await read(resources, scope, task_id)
     assert (task.status, task.output, task.runner_id) == ("running", None, "runner-b")
     assert stored(resources) == []
+
+
+async def test_a_result_that_comes_too_late_leaves_its_successor_s_alone(
+    resources: Resources, scope: OrganizationScope
+) -> None:
+    go = asyncio.Event()
+
+    async def waits(request: GenerationRequest) -> AsyncIterator[Event]:
+        await go.wait()
+        async for event in works(request):
+            yield event
+
+    task_id = await queue_task(resources, scope)
+    await set_attempt(resources, task_id, 1)
+    folder = f"outputs/{scope.organization_id.hex}/{task_id}"
+    await resources.store.put(f"{folder}/1-0.png", b"of an earlier one")
+    async with running(resources, waits):
+        await wait_for(resources, scope, task_id, "running")
+        await set_attempt(resources, task_id, 3)
+        await resources.store.put(f"{folder}/3-0.png", b"of the next one")
+        go.set()
+        await asyncio.sleep(0.5)
+    assert [path.name for path in stored(resources)] == ["1-0.png", "3-0.png"]
+
+
+class WaitingStore:
+    """A store that lists nothing before it may."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self.asked, self.go = asyncio.Event(), asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def list(self, prefix: str = "") -> AsyncIterator[StoredObject]:
+        self.asked.set()
+        await self.go.wait()
+        async for found in self._store.list(prefix):
+            yield found
+
+
+async def test_a_result_stays_when_its_runner_drains_while_it_tidies_up(
+    resources: Resources, scope: OrganizationScope
+) -> None:
+    store = WaitingStore(resources.store)
+    task_id = await queue_task(resources, scope)
+    await set_attempt(resources, task_id, 1)
+    slow = dataclasses.replace(resources, store=store)  # type: ignore[arg-type]
+    async with running(slow, works) as (runner, _):
+        await asyncio.wait_for(store.asked.wait(), 20)
+        asyncio.get_running_loop().call_later(1, store.go.set)
+        await runner.drain()
+    assert (await read(resources, scope, task_id)).status == "completed"
+    assert [path.name for path in stored(resources)] == ["2-0.png", "2-1.png"]
+
+
+async def set_attempt(resources: Resources, task_id: str, attempt: int) -> None:
+    async with resources.database.write() as session:
+        await session.execute(
+            text("UPDATE tasks SET attempt = :attempt WHERE id = :id"),
+            {"id": task_id, "attempt": attempt},
+        )
 
 
 async def test_draining_hands_back_what_is_not_done(

@@ -113,4 +113,27 @@ async def test_a_result_may_be_withdrawn_before_it_is_written(own_database: Data
     assert await jobs[0]
     with pytest.raises(asyncio.CancelledError):
         await jobs[1]
+    assert jobs[1].cancelled()
     assert (await read_task(own_database, scope, tasks[1].id)).status is TaskStatus.RUNNING
+
+
+async def test_a_result_that_was_sent_is_written_whatever_becomes_of_the_connection(
+    own_database: Database,
+) -> None:
+    """Whether a commit went through is not known when its answer is lost: it is asked again, also
+    for somebody who was cancelled meanwhile."""
+    scope, (task,) = await running(own_database, 1)
+    desk = Settlements(own_database, [])
+    async with own_database.write() as holder:
+        await holder.execute(text("SELECT FROM tasks WHERE id = :id FOR UPDATE"), {"id": task.id})
+        job = asyncio.create_task(desk.complete(result(task), scope.organization_id))
+        blocked = text(
+            "SELECT pid FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid() LIMIT 1"
+        )
+        async with asyncio.timeout(20):
+            while (pid := (await holder.execute(blocked)).scalar()) is None:
+                await asyncio.sleep(0.02)
+        job.cancel()
+        await holder.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+    assert await job
+    assert (await read_task(own_database, scope, task.id)).status is TaskStatus.COMPLETED

@@ -113,18 +113,18 @@ class Work:
 
     async def discard(self) -> None:
         """Remove what this attempt has stored."""
-        await self._remove(lambda own: own)
+        await self._remove(lambda attempt: attempt == self.task.attempt)
 
     async def discard_earlier(self) -> None:
         """Remove what attempts before this one stored and did not live to settle."""
         if self.task.attempt > 1:
-            await self._remove(lambda own: not own)
+            await self._remove(lambda attempt: attempt < self.task.attempt)
 
-    async def _remove(self, is_removed: Callable[[bool], bool]) -> None:
+    async def _remove(self, is_removed: Callable[[int], bool]) -> None:
         for folder in (self.folder, self.exports_folder, self.loras_folder):
-            own = f"{folder}/{self.task.attempt}-"
             async for stored in self.resources.store.list(folder):
-                if is_removed(stored.path.startswith(own)):
+                attempt = stored.path.removeprefix(f"{folder}/").partition("-")[0]
+                if attempt.isdecimal() and is_removed(int(attempt)):
                     await self.resources.store.delete(stored.path)
 
     @property
