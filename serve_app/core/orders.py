@@ -18,7 +18,7 @@ from serve_app.core.resources import Resources
 
 MAX_SEED: Final = 2**32 - 1
 # Runners lost in mid-task, and failures of every other kind, in all.
-MAX_ATTEMPTS: Final = 8
+MAX_ATTEMPTS: Final = 16
 
 # Makes the error of a field: its name, and what is wrong with it.
 Refuse = Callable[[str, str], UnprocessableField]

@@ -1,8 +1,8 @@
 """Replicas, runner and Postgres die in turn while workflows run: all of them end, each step once.
 
 `make chaos` runs it with 200 workflows, and kills until the last has ended. Otherwise it is some
-workflows, and each part is killed at most four times: an attempt that loses its runner counts, and
-on a machine too slow to start one between two kills a task would use up all it has.
+workflows, and each part is killed at most four times: a machine that is too slow to start one
+between two kills would get nothing done.
 """
 
 from __future__ import annotations

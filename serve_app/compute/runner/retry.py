@@ -55,8 +55,9 @@ MODEL = RetryStrategy(attempts=2)
 # A hung replica is replaced, so the next attempt meets another one; a request that hangs every
 # replica must not go on doing so.
 STALL = RetryStrategy(attempts=3)
-# A replica or a runner that dies takes innocent tasks with it, perhaps several times in a row.
-INFRASTRUCTURE = RetryStrategy(attempts=8, first_delay=0.2, longest_delay=10.0)
+# A replica or a runner that dies takes innocent tasks with it, perhaps many times in a row. Still
+# there is an end to it: a task that kills whatever works on it must not do so for ever.
+INFRASTRUCTURE = RetryStrategy(attempts=16, first_delay=0.2, longest_delay=10.0)
 # A hosted provider is somebody else's: it asks for pauses, and has bad minutes.
 HOSTED = RetryStrategy(attempts=5, first_delay=1.0, longest_delay=60.0, jitter=0.5)
 
