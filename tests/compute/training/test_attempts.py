@@ -184,7 +184,7 @@ async def test_out_of_memory_for_good(owner: Tenant, batch_size: int, attempts: 
         (Diverged("the loss is nan"), "diverged", "the loss is nan", 1),
         (TrainingError("boom"), "training_failed", "boom", 2),
         (KeyError("password=hunter2"), "internal_error", "Internal error", 2),
-        (WorkerCrashedError(), "replica_lost", "The process that worked on it was lost", 8),
+        (WorkerCrashedError(), "replica_lost", "The process that worked on it was lost", 16),
     ],
 )
 async def test_a_failed_training_says_why(
