@@ -47,7 +47,8 @@ def run_stage(
             latents.normalized_autoencoder(config, workspace)
             parallel.run(config.workers, latents.encode_all, config, workspace)
         case Stage.TEXT:
-            text.train_encoder(config, workspace)
+            text.load_tokenizer(config, workspace)
+            parallel.run(config.workers, text.train_encoder, config, workspace)
         case Stage.DENOISER:
             parallel.run(config.workers, denoiser.train, config, workspace)
         case Stage.EXPORT:

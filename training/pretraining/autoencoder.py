@@ -107,8 +107,10 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
                 figures["seconds"] = time.perf_counter() - began
                 append_log(workspace.log, {"stage": "autoencoder", "step": step, **figures})
             last = step + 1 == end
-            if ((step + 1) % config.save_every == 0 or last) and parallel.rank() == 0:
-                save_state(workspace.autoencoder, {"step": step + 1, **optimization.state_dict()})
+            if (step + 1) % config.save_every == 0 or last:
+                state = {"step": step + 1, **optimization.state_dict()}
+                if parallel.rank() == 0:
+                    save_state(workspace.autoencoder, state)
 
 
 def _resume(workspace: Workspace, optimization: Optimization) -> int:

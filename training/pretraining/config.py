@@ -24,9 +24,10 @@ class RendersConfig(_Section):
 
 
 class OptimizerConfig(_Section):
-    """AdamW with linear warm-up, a constant rate, and a decay to zero at the end."""
+    """Muon and AdamW with linear warm-up, a constant rate, and a decay to zero at the end."""
 
-    learning_rate: float = Field(gt=0)
+    matrix_rate: float = Field(gt=0, description="Learning rate of Muon, for the inner matrices")
+    learning_rate: float = Field(gt=0, description="Learning rate of AdamW, for all the rest")
     betas: tuple[Share, Share] = (0.9, 0.99)
     weight_decay: float = 0.0
     warmup: Count
@@ -65,7 +66,7 @@ class TextConfig(_Section):
     heads: Count
     steps: Count
     batch: Count
-    learning_rate: float = Field(gt=0)
+    optimizer: OptimizerConfig
 
 
 class DenoiserConfig(_Section):
@@ -85,6 +86,7 @@ class DenoiserConfig(_Section):
     drop_text: Share = Field(description="Share of the samples that see no prompt")
     drop_both: Share = Field(description="Share of the samples that see neither")
     first_step_share: Share = Field(description="Share of the samples of pure noise")
+    snr_gamma: float = Field(gt=0, description="Signal-to-noise ratio up to which errors weigh in")
     optimizer: OptimizerConfig
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
 from torch.nn import functional
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -134,7 +135,7 @@ class Models:
 
 
 def loss_of(models: Models, batch: Batch, config: DenoiserConfig) -> torch.Tensor:
-    """Mean squared error of the predicted velocity of each sample, (n,)."""
+    """Mean squared error of the predicted velocity of each sample, weighted, (n,)."""
     ids = text.token_ids(models.tokenizer, batch.prompts)
     noisy = models.schedule.add_noise(batch.clean, batch.noise, batch.timesteps)
     target = models.schedule.get_velocity(batch.clean, batch.noise, batch.timesteps)
@@ -142,7 +143,21 @@ def loss_of(models: Models, batch: Batch, config: DenoiserConfig) -> torch.Tenso
         states = models.text_encoder(ids)[0]
         sample = torch.cat([noisy, batch.product], dim=1)
         predicted = models.unet(sample, batch.timesteps, states).sample
-    return functional.mse_loss(predicted.float(), target, reduction="none").mean((1, 2, 3))
+    error = functional.mse_loss(predicted.float(), target, reduction="none").mean((1, 2, 3))
+    return error * weights(models.schedule, config.snr_gamma)[batch.timesteps]
+
+
+def weights(schedule: DDIMScheduler, gamma: float) -> torch.Tensor:
+    """The loss's weight at each timestep, (1000,): 1 where noise prevails, less where it is clear.
+
+    A velocity's squared error is that of the picture times SNR + 1. As in Min-SNR (Hang et al.
+    2023) the picture's error counts no more than `gamma` + 1 times, which leaves more of the
+    gradient to the steps that decide what is seen; unlike there, pure noise keeps its weight,
+    since with zero terminal SNR that step is learnt as well.
+    """
+    kept = schedule.alphas_cumprod
+    snr = kept / (1 - kept)
+    return (snr.clamp(max=gamma) + 1) / (snr + 1)
 
 
 def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = None) -> None:
@@ -150,6 +165,8 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
     recipe = config.denoiser
     data = latents_stage.load(config, workspace)
     models = Models.build(config, workspace)
+    # Plain matrix products: the fused kernel's backward pass takes longer on so few tokens.
+    models.unet.set_attn_processor(AttnProcessor())
     optimization = Optimization([models.unet], recipe.optimizer, recipe.steps)
     state = load_state(workspace.denoiser)
     start = 0
@@ -170,8 +187,10 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
                 figures["seconds"] = time.perf_counter() - began
                 append_log(workspace.log, {"stage": "denoiser", "step": step, **figures})
             last = step + 1 == end
-            if ((step + 1) % config.save_every == 0 or last) and parallel.rank() == 0:
-                save_state(workspace.denoiser, {"step": step + 1, **optimization.state_dict()})
+            if (step + 1) % config.save_every == 0 or last:
+                state = {"step": step + 1, **optimization.state_dict()}
+                if parallel.rank() == 0:
+                    save_state(workspace.denoiser, state)
 
 
 def load(config: PretrainingConfig, workspace: Workspace) -> Models:

@@ -14,7 +14,8 @@ from torch.nn import functional
 from tqdm import trange
 
 from training.pretraining.autoencoder import to_tensor
-from training.pretraining.judges import worn
+from training.pretraining.judges import JUDGE_OPTIMIZER, worn
+from training.pretraining.optimization import Optimization
 from training.pretraining.renderer.attributes import (
     AGES,
     FRAMINGS,
@@ -110,7 +111,7 @@ def _drawn(scenes: list[Scene]) -> Pictures:
 
 
 def trained_identity_judge(
-    workspace: Workspace, *, seed: int, count: int = 8000, steps: int = 2000, batch: int = 32
+    workspace: Workspace, *, seed: int, count: int = 8000, steps: int = 1200, batch: int = 32
 ) -> tuple[IdentityJudge, dict[str, float]]:
     """Train a judge or take it from the cache; returns it with its held-out accuracies."""
     path = workspace.root / "identity-judge.pt"
@@ -124,9 +125,8 @@ def trained_identity_judge(
     scenes = _scenes("identity", count, seed)
     pictures, classes = _drawn(scenes), _classes(scenes)
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
-    for _ in trange(steps, desc="identity judge", mininterval=5):
+    optimization = Optimization([judge], JUDGE_OPTIMIZER, steps)
+    for step in trange(steps, desc="identity judge", mininterval=5):
         chosen = torch.randint(count, (batch,), generator=generator)
         shown = worn(to_tensor(pictures[chosen.numpy()]), generator)
         with torch.autocast("cpu", torch.bfloat16):
@@ -135,10 +135,7 @@ def trained_identity_judge(
         for column, name in enumerate(TRAITS):
             expected = classes[chosen, column]
             loss = loss + functional.cross_entropy(logits[name].float(), expected)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+        optimization.step(loss, step)
     judge.eval()
     held_out = _scenes("identity held-out", _HELD_OUT, seed)
     accuracy = _accuracy(judge, _drawn(held_out), _classes(held_out))

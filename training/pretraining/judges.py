@@ -15,6 +15,8 @@ from torch.nn import functional
 from tqdm import trange
 
 from training.pretraining.autoencoder import to_tensor
+from training.pretraining.config import OptimizerConfig
+from training.pretraining.optimization import Optimization
 from training.pretraining.renderer.attributes import (
     ALL_FRAMINGS,
     BACKGROUNDS,
@@ -38,6 +40,10 @@ CLASSES: Final[dict[str, tuple[str, ...]]] = {
     "framing": ALL_FRAMINGS,
     "view": VIEWS,
 }
+#: How judges are trained; they are not part of the recipe, which must not know them.
+JUDGE_OPTIMIZER: Final = OptimizerConfig(
+    matrix_rate=2e-2, learning_rate=2e-3, weight_decay=1e-2, warmup=30, decay=0.6, clip=1.0, ema=0.9
+)
 _HELD_OUT: Final = 400
 
 
@@ -149,7 +155,7 @@ def worn(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 
 def trained_judge(
-    workspace: Workspace, *, seed: int, count: int = 8000, steps: int = 2000, batch: int = 32
+    workspace: Workspace, *, seed: int, count: int = 8000, steps: int = 1200, batch: int = 32
 ) -> tuple[Judge, dict[str, float]]:
     """Train a judge or take it from the cache; returns it with its held-out accuracies."""
     path = workspace.root / "judge.pt"
@@ -162,9 +168,8 @@ def trained_judge(
     judge = Judge()
     data = _samples(_scenes("judge", count, seed))
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
-    for _ in (bar := trange(steps, desc="judge", mininterval=5)):
+    optimization = Optimization([judge], JUDGE_OPTIMIZER, steps)
+    for step in (bar := trange(steps, desc="judge", mininterval=5)):
         chosen = torch.randint(count, (batch,), generator=generator)
         pictures = worn(to_tensor(data.pictures[chosen.numpy()]), generator)
         with torch.autocast("cpu", torch.bfloat16):
@@ -173,10 +178,7 @@ def trained_judge(
         for column, name in enumerate(CLASSES):
             expected = data.classes[chosen, column]
             loss = loss + functional.cross_entropy(logits[name].float(), expected)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+        optimization.step(loss, step)
         bar.set_postfix(loss=f"{float(loss.detach()):.2f}", refresh=False)
     judge.eval()
     accuracy = _accuracy(judge, _samples(_scenes("judge held-out", _HELD_OUT, seed)))

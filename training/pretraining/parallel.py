@@ -10,7 +10,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -77,3 +77,30 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
         stop = start + gradient.numel()
         gradient.copy_(flat[start:stop].view_as(gradient))
         start = stop
+
+
+def owners(costs: Sequence[float]) -> list[int]:
+    """For each piece of work the process that does it, so that all have about as much to do."""
+    loads = [0.0] * size()
+    chosen = [0] * len(costs)
+    for index in sorted(range(len(costs)), key=lambda index: -costs[index]):
+        owner = loads.index(min(loads))
+        chosen[index] = owner
+        loads[owner] += costs[index]
+    return chosen
+
+
+@torch.no_grad()
+def share(tensors: Sequence[torch.Tensor], owners: Sequence[int]) -> None:
+    """Overwrite each tensor, in every process, with that of its owner."""
+    if size() == 1:
+        return
+    for owner in range(size()):
+        owned = [tensor for tensor, one in zip(tensors, owners, strict=True) if one == owner]
+        if not owned:
+            continue
+        flat = torch.cat([tensor.reshape(-1) for tensor in owned])
+        distributed.broadcast(flat, src=owner)
+        parts = flat.split([tensor.numel() for tensor in owned])
+        for tensor, part in zip(owned, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))

@@ -14,7 +14,9 @@ from torch.nn import functional
 from tqdm import trange
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from training.pretraining import parallel
 from training.pretraining.config import PretrainingConfig, TextConfig
+from training.pretraining.optimization import Optimization
 from training.pretraining.renderer.attributes import (
     AGES,
     ALL_FRAMINGS,
@@ -135,7 +137,7 @@ def token_ids(tokenizer: CLIPTokenizer, prompts: list[str]) -> torch.Tensor:
 
 
 def train_encoder(config: PretrainingConfig, workspace: Workspace) -> None:
-    """Train the text encoder to tell the attributes of a scene from its prompt.
+    """Train the text encoder in this process to tell the attributes of a scene from its prompt.
 
     Trained by the denoiser's loss alone it settles on the background, which covers most of a
     picture, and forgets garment and colour. The attributes are read from the mean over all
@@ -148,17 +150,16 @@ def train_encoder(config: PretrainingConfig, workspace: Workspace) -> None:
     torch.manual_seed(config.renders.seed)
     tokenizer = load_tokenizer(config, workspace)
     encoder = build_encoder(recipe, tokenizer)
+    # Plain matrix products are trained faster than the fused kernel, as in the denoiser.
+    encoder.set_attn_implementation("eager")
     # Words must stand out from positions, or the layers average them away.
     nn.init.normal_(encoder.get_input_embeddings().weight, std=0.2)
     heads = nn.ModuleList(nn.Linear(recipe.width, len(names)) for names in _ATTRIBUTES.values())
-    parameters = [*encoder.parameters(), *heads.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.learning_rate, total_steps=recipe.steps, pct_start=0.1
-    )
-    rng = random.Random(config.renders.seed + 1)
-    for _ in (bar := trange(recipe.steps, desc="text encoder", mininterval=5)):
-        scenes = [sample_scene(rng) for _ in range(recipe.batch)]
+    optimization = Optimization([encoder, heads], recipe.optimizer, recipe.steps)
+    rng = random.Random(f"{config.renders.seed}:text:{parallel.rank()}")
+    quiet = parallel.rank() > 0
+    for step in (bar := trange(recipe.steps, desc="text encoder", mininterval=5, disable=quiet)):
+        scenes = [sample_scene(rng) for _ in range(recipe.batch // parallel.size())]
         prompts = [describe(scene, rng, complete=rng.random() < 0.5) for scene in scenes]
         with torch.autocast("cpu", torch.bfloat16):
             states = encoder(token_ids(tokenizer, prompts))[0].mean(1)
@@ -166,12 +167,10 @@ def train_encoder(config: PretrainingConfig, workspace: Workspace) -> None:
         for head, (name, names) in zip(heads, _ATTRIBUTES.items(), strict=True):
             expected = torch.tensor([names.index(getattr(scene, name)) for scene in scenes])
             loss = loss + functional.cross_entropy(head(states.float()), expected)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+        optimization.step(loss, step)
         bar.set_postfix(loss=f"{float(loss.detach()):.2f}", refresh=False)
-    save_state(path, {"encoder": encoder.state_dict()})
+    if parallel.rank() == 0:
+        save_state(path, {"encoder": encoder.state_dict()})
 
 
 def load_encoder(

@@ -13,7 +13,7 @@ from training.pretraining import autoencoder, denoiser, latents, text
 from training.pretraining.config import OptimizerConfig, PretrainingConfig
 from training.pretraining.continuation import start_from
 from training.pretraining.export import export
-from training.pretraining.optimization import learning_rate
+from training.pretraining.optimization import schedule
 from training.pretraining.renders import draw_all, load_renders
 from training.pretraining.workspace import Workspace, load_state, read_log
 
@@ -159,8 +159,10 @@ def test_training_goes_on_from_an_exported_model(trained, tmp_path):
 
 
 def test_the_optimizer_warms_up_where_it_begins():
-    recipe = OptimizerConfig(learning_rate=1.0, warmup=10, decay=0.5, clip=1, ema=0)
-    rates = [learning_rate(recipe, step, 100, first_step=20) for step in (20, 24, 40, 75, 99)]
+    recipe = OptimizerConfig(
+        matrix_rate=1.0, learning_rate=1.0, warmup=10, decay=0.5, clip=1, ema=0
+    )
+    rates = [schedule(recipe, step, 100, first_step=20) for step in (20, 24, 40, 75, 99)]
     assert rates == pytest.approx([0.1, 0.5, 1.0, 0.5, 0.02])
 
 

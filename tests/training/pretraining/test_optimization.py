@@ -1,0 +1,65 @@
+"""Two processes that share a batch and the work of Muon, against one that does it alone."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from training.pretraining import parallel
+from training.pretraining.config import OptimizerConfig
+from training.pretraining.optimization import Optimization
+
+RECIPE = OptimizerConfig(
+    matrix_rate=0.1, learning_rate=0.01, warmup=1, decay=0.5, clip=1.0, ema=0.5, weight_decay=0.1
+)
+STEPS = 4
+
+
+def begun() -> tuple[nn.Module, Optimization]:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.SiLU(), nn.Conv2d(8, 4, 3), nn.Flatten(),
+                          nn.Linear(64, 8))  # fmt: skip
+    return model, Optimization([model], RECIPE, STEPS)
+
+
+def loss_of(model: nn.Module, step: int) -> torch.Tensor:
+    """Of a batch of four that the processes share."""
+    batch = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(step))
+    return model(batch[parallel.rank() :: parallel.size()]).square().mean()
+
+
+def train(folder: Path, name: str, stop: int) -> None:
+    """Save the state after `stop` steps, beginning with what is saved."""
+    model, optimization = begun()
+    path = folder / name
+    start = 0
+    if path.exists():
+        state = torch.load(path)
+        optimization.load_state_dict(state)
+        start = state["step"]
+    for step in range(start, stop):
+        optimization.step(loss_of(model, step), step)
+    state = {"step": stop, **optimization.state_dict()}
+    if parallel.rank() == 0:
+        torch.save(state, path)
+
+
+def test_two_processes_do_what_one_does(tmp_path: Path) -> None:
+    parallel.run(2, train, tmp_path, "two", STEPS)
+    train(tmp_path, "one", STEPS)
+    one, two = torch.load(tmp_path / "one"), torch.load(tmp_path / "two")
+    for name, weight in one["modules"][0].items():
+        assert torch.allclose(weight, two["modules"][0][name], atol=1e-2), name
+    for first, second in zip(one["momenta"], two["momenta"], strict=True):
+        assert first.any()
+        assert torch.allclose(first, second, atol=1e-3)
+
+
+def test_an_interruption_of_two_processes_loses_no_momentum(tmp_path: Path) -> None:
+    parallel.run(2, train, tmp_path, "whole", STEPS)
+    parallel.run(2, train, tmp_path, "parts", 2)
+    parallel.run(2, train, tmp_path, "parts", STEPS)
+    whole, parts = torch.load(tmp_path / "whole"), torch.load(tmp_path / "parts")
+    for name, weight in whole["modules"][0].items():
+        assert torch.equal(weight, parts["modules"][0][name]), name
+    assert all(map(torch.equal, whole["average"], parts["average"]))
