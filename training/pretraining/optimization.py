@@ -11,7 +11,6 @@ from torch import nn
 from training.pretraining.config import OptimizerConfig
 from training.pretraining.parallel import average_gradients, owners, rank, share
 
-
 #: Layers where pixels, latents or tokens come in or go out are no matrices to Muon.
 _OUTER = frozenset({"conv_in", "conv_out", "embeddings"})
 
