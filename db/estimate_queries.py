@@ -21,7 +21,7 @@ ENDED_TASKS = text(f"""
 """)  # noqa: S608 (a constant of this module)
 
 QUEUE_CLOCK = text("""
-    SELECT clock.capacity, coalesce(clock.vtime, 0) AS vtime
+    SELECT clock.capacity, queue_clock(:queue) AS vtime
     FROM (SELECT) AS one LEFT JOIN queue_clocks clock ON clock.queue = :queue
 """)
 
@@ -29,12 +29,11 @@ QUEUE_CLOCK = text("""
 PENDING_LANES = text("""
     SELECT lane.organization_id, lane.pending, lane.pending_cost, organization.weight,
         CASE
-            WHEN lane.wake_at = 'infinity' THEN greatest(lane.vtime, coalesce(clock.vtime, 0))
+            WHEN lane.wake_at = 'infinity' THEN greatest(lane.vtime, queue_clock(:queue))
             ELSE lane.vtime
         END AS vtime
     FROM lanes lane
     JOIN organizations organization ON organization.id = lane.organization_id
-    LEFT JOIN queue_clocks clock ON clock.queue = lane.queue
     WHERE lane.queue = :queue AND lane.pending > 0
 """)
 

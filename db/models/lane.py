@@ -51,13 +51,16 @@ class Lane(Base):
 
 
 class QueueClock(Base):
-    """Virtual time of a queue: where the last claimed task started. A lane that comes back from
-    idling starts here, so it has no credit from the time it did not use."""
+    """Virtual time of a queue: where the last claimed task started, and where a lane that comes
+    back from idling starts: with the first of those that run. So it has no credit from the time it
+    did not use, and is not behind those whose batch happens to run."""
 
     __tablename__ = "queue_clocks"
     __table_args__ = ({"postgresql_with": {"fillfactor": "50"}},)
 
     queue: Mapped[str] = mapped_column(primary_key=True)
     vtime: Mapped[float] = mapped_column(DOUBLE_PRECISION)
+    # Where lanes resumed when the last claim was over; see db/migrations/sql/0015/queue_clock.sql.
+    resumed_at: Mapped[float] = mapped_column(DOUBLE_PRECISION, server_default=text("0"))
     # Units of work that its replicas hold at once, as a runner saw it last; None: none has looked.
     capacity: Mapped[int | None]

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, SmallInteger, Text, func, text
-from sqlalchemy.dialects.postgresql import REAL
+from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION, REAL
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.ids import new_task_id
@@ -124,6 +124,8 @@ class Task(Base):
     )
     # The request that brought it about; see `telemetry.context`.
     origin: Mapped[dict[str, Any] | None] = mapped_column(deferred=True, deferred_raiseload=True)
+    # Where its lane stood when it was begun last; see docs/decisions/0003.
+    vtime: Mapped[float | None] = mapped_column(DOUBLE_PRECISION)
     runner_id: Mapped[str | None]
     lease_expires_at: Mapped[datetime | None]
     available_at: Mapped[CreatedAt]

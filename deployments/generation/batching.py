@@ -78,6 +78,11 @@ class Batcher(Generic[JobT]):
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def images(self) -> int:
+        """How many are still to be made."""
+        return sum(waiting.remaining for waiting in self._waiting)
+
     def add(self, job: JobT, request: GenerationRequest) -> None:
         """Queue a request; ``job`` is what its shares will name."""
         self._waiting.append(_Waiting(job, request))

@@ -34,6 +34,9 @@ from telemetry.setup import configure
 logger = logging.getLogger(__name__)
 
 ENGINE = "deployments.generation.engine:GenerationEngine"
+# From the end of a call of many, and from one task to the next, until no more are expected: a few
+# times what it takes to settle the tasks of the call and to claim the next.
+_REFILL_SECONDS = 0.05
 # Sets of LoRAs that a replica is known for.
 _ANNOUNCED = 32
 
@@ -62,7 +65,8 @@ class ReplicaStatus:
 class GenerationServer:
     """Runs the catalog's models, one pipeline call at a time.
 
-    Whatever has queued up while a call ran forms the next one; nothing waits while it is idle.
+    Whatever has queued up while a call ran forms the next one, with what comes right after a call
+    of more than half of the largest batch; nothing waits while it is idle.
     Models are loaded on first use. The constructor returns at once: torch is imported, and ``warm``
     models are loaded, in the worker's thread.
 
@@ -109,6 +113,7 @@ class GenerationServer:
         self._requests = Requests("Generation")
         self._loras = LoraCache(adapter_bytes or settings.models.adapter_bytes)
         self._batcher: Batcher[Job] = Batcher()
+        self._arrived = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         # Monotonic time of the last sign of life of the running call.
         self._alive_at: float | None = None
@@ -140,6 +145,7 @@ class GenerationServer:
         request = await self._with_adapters(request)
         job = Job(request, asyncio.get_running_loop(), self._progress_seconds)
         self._batcher.add(job, request)
+        self._arrived.set()
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
         try:
@@ -225,6 +231,23 @@ class GenerationServer:
             for share in shares:
                 if share.job.finished:
                     self._batcher.discard(share.job)
+            largest = capacity[shares[0].request.model]
+            if 2 * sum(len(share.request.seeds) for share in shares) > largest:
+                await self._refill(largest)
+
+    async def _refill(self, images: int) -> None:
+        """Wait for what takes the place of a call of many, while more of it keeps coming.
+
+        Little waits here while a call runs, for nobody can overtake what does: the queue hands the
+        next tasks over when those of the call are done.
+        """
+        while self._batcher.images < images:
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(_REFILL_SECONDS):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return
 
     def _serve(self, shares: list[Share[Job]]) -> None:
         """One call, in the worker's thread. A failure that others share is tried one by one."""

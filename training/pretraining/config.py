@@ -48,6 +48,9 @@ class AutoencoderConfig(_Section):
     whole_share: Share = Field(description="Share of the last steps that see whole pictures")
     whole_batch: Count
     bfloat16: bool = Field(description="Compute in bfloat16 where autocast allows it")
+    shrunk: tuple[Share, Share] = Field(
+        description="Shares of the steps that decode latents at a half and at a quarter of the size"
+    )
     l1: float
     coarse: float = Field(description="Weight of the squared error of 8x8 means")
     chroma: float = Field(description="Weight of the squared error of their colour alone")

@@ -155,7 +155,7 @@ def weights(schedule: DDIMScheduler, gamma: float) -> torch.Tensor:
     gradient to the steps that decide what is seen; unlike there, pure noise keeps its weight,
     since with zero terminal SNR that step is learnt as well.
     """
-    kept = schedule.alphas_cumprod
+    kept: torch.Tensor = schedule.alphas_cumprod
     snr = kept / (1 - kept)
     return (snr.clamp(max=gamma) + 1) / (snr + 1)
 

@@ -105,8 +105,11 @@ class Optimization:
         for flat, matrix in zip(self._flat, self._matrices, strict=True):
             flat.grad = None if matrix.grad is None else matrix.grad.reshape(flat.shape)
         part = schedule(self._config, step, self._steps, self._first_step)
-        rates = ((self._muon, self._config.matrix_rate), (self._adam, self._config.learning_rate))
-        for optimizer, rate in rates:
+        optimizers: tuple[tuple[Any, float], ...] = (
+            (self._muon, self._config.matrix_rate),
+            (self._adam, self._config.learning_rate),
+        )
+        for optimizer, rate in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate * part
             optimizer.step()

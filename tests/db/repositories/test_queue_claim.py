@@ -28,7 +28,13 @@ async def drain(database: Database, **changes: object) -> list[str]:
 
 
 async def served(database: Database, count: int) -> list[UUID]:
-    return [(await claim(database))[0].organization_id for _ in range(count)]
+    """Claim tasks and end them, one by one; whose they were."""
+    owners = []
+    for _ in range(count):
+        (task,) = await claim(database)
+        await complete(database, task)
+        owners.append(task.organization_id)
+    return owners
 
 
 async def test_small_organizations_do_not_wait_behind_a_backlog(database: Database) -> None:
@@ -54,6 +60,24 @@ async def test_a_new_organization_goes_next(database: Database) -> None:
     await make_tasks(database, new, 5)
     # At most one claim each is ahead of it: those that start at the same virtual time.
     assert new.organization_id in await served(database, 2)
+
+
+async def test_a_newcomer_may_begin_as_much_as_what_runs(database: Database) -> None:
+    """Otherwise the others, who have a whole batch of their own running, would share the next one
+    with it, and its third task would wait for three batches."""
+    big, *small = [await make_scope(database) for _ in range(3)]
+    await make_tasks(database, big, 30)
+    running = await claim(database, limit=6)
+    for scope in small:
+        await make_tasks(database, scope, 5)
+    for task in running:
+        await complete(database, task)
+    next_ones = await claim(database, limit=6)
+    assert Counter(task.organization_id for task in next_ones) == {
+        scope.organization_id: 3 for scope in small
+    }
+    rest = [(await claim(database))[0].organization_id for _ in range(9)]
+    assert rest.count(big.organization_id) >= 3
 
 
 async def test_idling_earns_no_credit(database: Database) -> None:

@@ -136,6 +136,26 @@ async def test_what_queued_up_during_a_call_forms_the_next(serve_with, paced, ma
     assert [events[-1].images[0][0, 0, 0] for events in results] == [1, 0, 1, 2, 1]
 
 
+async def test_what_comes_right_after_a_call_of_many_shares_the_next(
+    serve_with, paced, make_request, catalog, monkeypatch
+):
+    monkeypatch.setattr("deployments.generation.server._REFILL_SECONDS", 0.3)
+    server = serve_with(paced)
+    largest = catalog["tiny-sd"].limits.max_batch
+    await collect(server(make_request("sd", seeds=tuple(range(largest)))))
+    followers = []
+    for seed in (101, 102, 103):
+        await asyncio.sleep(0.01)
+        followers.append(asyncio.create_task(collect(server(make_request("sd", seeds=(seed,))))))
+    await asyncio.gather(*followers)
+    assert [seeds for _, seeds in paced.calls[1]] == [(101,), (102,), (103,)]
+    # That call was of few, so nobody waits after it.
+    monkeypatch.setattr("deployments.generation.server._REFILL_SECONDS", 10 * LONG)
+    for seed in (104, 105):
+        async with asyncio.timeout(LONG):
+            await collect(server(make_request("sd", seeds=(seed,))))
+
+
 async def test_a_split_request_comes_back_whole(serve_with, paced, make_request):
     request = make_request("sd", seeds=tuple(range(19)), preview_every=1)
     events = await collect(serve_with(paced)(request))
