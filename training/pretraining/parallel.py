@@ -40,6 +40,8 @@ def _join(
         "gloo", init_method=meeting, rank=rank, world_size=workers, timeout=timedelta(hours=2)
     )
     work(*arguments)
+    # Whoever leaves first must not take away what another is still being sent.
+    distributed.barrier()
     distributed.destroy_process_group()
 
 
