@@ -13,9 +13,11 @@ from typing import Any, Final
 
 from db.models import Generation, GenerationStep
 from db.repositories.generations import OPEN, GenerationWriter, overdue_tasks
+from db.repositories.hosted import ProviderCircuits
 from db.repositories.scope import OrganizationScope
 from db.session import Database, WriteSession
 from serve_app.backend.generations.recipe import Recipe
+from serve_app.core.providers.errors import HostedCircuitOpen
 
 # Why a generation is handed over that its own model has not failed at.
 SATURATED: Final = "saturated"
@@ -54,6 +56,27 @@ async def fall_back(
     recipe = hand_over(generation, code, reason)
     generations = GenerationWriter(session, OrganizationScope(generation.organization_id))
     await generations.replace_step(generation, step, step.kind, recipe.generate(recipe.config))
+
+
+async def hand_over_left_alone(session: WriteSession, generation: Generation) -> bool:
+    """Hand a generation over before its images are asked for, if nothing is sent to its provider
+    for now, and something is to that of the other model; whether it was."""
+    if "fallback" not in generation.recipe:
+        return False
+    own, other = generation.recipe["config"], generation.recipe["fallback"]["config"]
+    refusal = await _refusal(session, own)
+    if refusal is None or await _refusal(session, other) is not None:
+        return False
+    hand_over(generation, refusal.code, str(refusal))
+    return True
+
+
+async def _refusal(session: WriteSession, config: Mapping[str, Any]) -> HostedCircuitOpen | None:
+    if (provider := config.get("provider")) is None:
+        return None
+    _, left = await ProviderCircuits(session).get(provider)
+    # Whether one that may be tried again is well, only trying tells.
+    return None if left is None or left <= 0 else HostedCircuitOpen.of(provider, left)
 
 
 async def hand_over_waiting(database: Database) -> None:

@@ -30,7 +30,12 @@ from db.repositories.scope import OrganizationScope
 from db.session import Database, WriteSession
 from serve_app.backend.generations.agentic import adjusted, best
 from serve_app.backend.generations.composing import written
-from serve_app.backend.generations.fallback import can_fall_back, fall_back, hand_over_waiting
+from serve_app.backend.generations.fallback import (
+    can_fall_back,
+    fall_back,
+    hand_over_left_alone,
+    hand_over_waiting,
+)
 from serve_app.backend.generations.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -138,6 +143,7 @@ class _Projecting:
         """Make the images, by the prompt of a language model or, without its answer, of the
         rules."""
         generation.recipe = written(generation.recipe, answer, reason)
+        await hand_over_left_alone(self._session, generation)
         recipe = Recipe.of(generation.recipe)
         generation.prompt = recipe.config["prompt"]
         generation.negative_prompt = recipe.config["negative_prompt"]

@@ -18,7 +18,13 @@ from db.repositories.shots import ShotWriter
 from db.session import ReadSession, WriteSession
 from serve_app.backend.generations.composing import question
 from serve_app.backend.generations.composition import compose
-from serve_app.backend.generations.fallback import SATURATED, fallen_back, hand_over
+from serve_app.backend.generations.fallback import (
+    SATURATED,
+    can_fall_back,
+    fallen_back,
+    hand_over,
+    hand_over_left_alone,
+)
 from serve_app.backend.generations.loras import ShotLoras, check_loras
 from serve_app.backend.generations.projection import end_early
 from serve_app.backend.generations.recipe import (
@@ -225,18 +231,30 @@ class Studio:
         )
         await charge(self.session, self.scope, self.resources.plans, cost, generation.id)
         await generations.keep_inputs(generation, media_ids)
-        kind, task = recipe.begin()
+        await self._queue(generation)
+        return generation
+
+    async def _queue(self, generation: Generation) -> None:
+        """Queue its first task: of the model that stands in, if its own one has no room for it or
+        its provider is left alone.
+
+        Raises:
+            QueueFull: as it says.
+        """
+        kind, task = Recipe.of(generation.recipe).begin()
+        if kind is StepKind.GENERATE and await hand_over_left_alone(self.session, generation):
+            kind, task = Recipe.of(generation.recipe).begin()
         try:
             await admit(self.session, self.scope, self.resources, [task.queue], counted=0)
         except QueueFull as full:
-            if spare is None or kind is not StepKind.GENERATE:
+            if kind is not StepKind.GENERATE or not can_fall_back(generation, SATURATED):
                 raise
             kind, task = hand_over(generation, SATURATED, full.detail).begin()
+            await admit(self.session, self.scope, self.resources, [task.queue], counted=0)
+        if fallen_back(generation.recipe) is not None:
             await self.session.flush()
             await self.session.refresh(generation, ["updated_at"])
-            await admit(self.session, self.scope, self.resources, [task.queue], counted=0)
-        await generations.add_step(generation, kind, task)
-        return generation
+        await GenerationWriter(self.session, self.scope).add_step(generation, kind, task)
 
 
 async def cancel(

@@ -58,7 +58,7 @@ class Breaker:
                 if await ProviderCircuits(session).probe(self.provider, _PROBE_SECONDS):
                     return failures
             left = self.settings.breaker_seconds
-        raise HostedCircuitOpen(self.provider, f"nothing is sent for {left:.0f} s", left)
+        raise HostedCircuitOpen.of(self.provider, left)
 
     async def _failed(self, error: HostedError) -> None:
         async with self.database.write() as session:

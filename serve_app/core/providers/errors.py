@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from serve_app.core.errors import SartiqError
 
@@ -146,6 +146,11 @@ class HostedCircuitOpen(HostedError):
     code = "hosted_circuit_open"
     retryable = True
     says = "has failed too often of late"
+
+    @classmethod
+    def of(cls, provider: str, seconds: float) -> Self:
+        """That of a provider to which nothing is sent for so long."""
+        return cls(provider, f"nothing is sent for {seconds:.0f} s", seconds)
 
 
 class HostedAbsent(HostedError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from sqlalchemy import func, select, text
 
 from configs.settings import LimitSettings
 from db.models import CreditEntry, GenerationStep, Organization, Role, Task
+from db.repositories.hosted import ProviderCircuits
 from deployments.contracts import Event, GenerationRequest, Started
 from deployments.errors import InvalidInput, OutOfMemory
 from tests.factories.users import make_token, make_user
 from tests.fixtures.api import Gateway
+from tests.fixtures.hosted.claude import FakeClaude
 from tests.fixtures.hosted.fal import FakeFal, hangs_up, says
 from tests.fixtures.hosted.platform import hosted_gateway
 from tests.fixtures.studio import StudioUnderTest
@@ -25,10 +28,10 @@ LOCAL, HOSTED = "atelier-tiny", "fal-flux-lora"
 
 @pytest.fixture
 async def own_gateway(
-    tmp_path: Path, own_database_url: str, fal: FakeFal
+    tmp_path: Path, own_database_url: str, fal: FakeFal, claude: FakeClaude
 ) -> AsyncIterator[Gateway]:
     limits = LimitSettings(requests=False, pending_per_organization=2)
-    async with hosted_gateway(tmp_path, own_database_url, fal, limits=limits) as gateway:
+    async with hosted_gateway(tmp_path, own_database_url, fal, claude, limits=limits) as gateway:
         yield gateway
 
 
@@ -233,6 +236,48 @@ async def test_a_full_queue_hands_over_at_once(studio: StudioUnderTest) -> None:
         f"/shots/{studio.shot_ids[1]}/generate", json={"model_id": LOCAL}
     )
     assert refused.status_code == 503
+
+
+async def test_a_provider_that_is_left_alone_is_not_asked(
+    studio: StudioUnderTest, fal: FakeFal
+) -> None:
+    await stands_in(studio, LOCAL)
+    await fails_often(studio, "fal")
+    begun = await begin(studio, model_id=HOSTED, seed=5)
+    assert (begun["model_id"], begun["seed"]) == (LOCAL, 5)
+    first = begun["fallen_back"]
+    assert (first["model_id"], first["code"]) == (HOSTED, "hosted_circuit_open")
+    assert first["reason"].startswith("fal has failed too often of late: nothing is sent for ")
+    assert await tasks(studio) == [("generation", "pending")]
+    assert (begun["credits_charged"], await balance(studio)) == (1, -1)
+    # Nobody is better off with another model that is left alone as well.
+    await stands_in(studio, "fal-flux-kontext")
+    kept = await begin(studio, 1, model_id=HOSTED)
+    assert (kept["model_id"], kept["fallen_back"]) == (HOSTED, None)
+    assert fal.jobs == {}
+
+
+async def fails_often(studio: StudioUnderTest, provider: str) -> None:
+    async with studio.gateway.resources.database.write() as session:
+        await ProviderCircuits(session).failed(
+            provider, "broken", threshold=1, seconds=60, at_once=True
+        )
+
+
+async def test_it_is_not_asked_either_once_the_prompt_is_there(
+    studio: StudioUnderTest, fal: FakeFal, claude: FakeClaude
+) -> None:
+    await stands_in(studio, LOCAL)
+    await fails_often(studio, "fal")
+    claude.answer = json.dumps({"prompt": "a red linen dress", "negative_prompt": ""})
+    begun = await begin(studio, model_id=HOSTED, composer="claude-haiku")
+    assert begun["model_id"] == HOSTED
+    async with studio.running():
+        done = await studio.ended(begun["id"])
+    assert (done["status"], done["model_id"]) == ("completed", LOCAL), done["error"]
+    assert done["fallen_back"]["code"] == "hosted_circuit_open"
+    assert (done["prompt"], done["composed_by"]) == ("a red linen dress", "claude-haiku")
+    assert await tasks(studio) == [("claude", "completed"), ("generation", "completed")]
 
 
 async def test_a_model_that_cannot_make_it_is_said_to(studio: StudioUnderTest) -> None:
