@@ -7,7 +7,7 @@ settled elsewhere (a cancelled task, one whose runner was lost) is caught up wit
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -124,12 +124,12 @@ class _Projecting:
                 note = f"The images are judged by their pixels: {reason}"
                 notes = [*generation.recipe["notes"], note]
                 generation.recipe = {**generation.recipe, "judge": None, "notes": notes}
-                fresh = generation.images[-generation.num_predictions :]
+                # Those of earlier attempts too: scores of two judges say nothing of each other.
                 await self._generations.replace_step(
                     generation,
                     self._step,
                     StepKind.EVALUATE,
-                    Recipe.of(generation.recipe).evaluate(fresh),
+                    Recipe.of(generation.recipe).evaluate(generation.images),
                 )
             case StepKind.GENERATE if can_fall_back(generation, code):
                 await fall_back(self._session, generation, self._step, code, reason)
@@ -171,13 +171,18 @@ class _Projecting:
     async def _judge(
         self, generation: Generation, recipe: Recipe, scores: list[dict[str, float]]
     ) -> None:
-        """Accept the best images, or try again."""
+        """Accept the best images, or try again.
+
+        Args:
+            scores: of the last images: of those of this attempt or, by another judge than before,
+                of all.
+        """
         count = generation.num_predictions
-        fresh = [
-            image | {"scores": {**one, "attempt": generation.attempt}}
-            for image, one in zip(generation.images[-count:], scores, strict=True)
+        judged = [
+            image | {"scores": {**one, "attempt": _attempt_of(image) or generation.attempt}}
+            for image, one in zip(generation.images[-len(scores) :], scores, strict=True)
         ]
-        candidates = [*generation.images[:-count], *fresh]
+        candidates = [*generation.images[: -len(scores)], *judged]
         chosen = best(candidates, count)
         # Every image has to be good enough: somebody asked for that many.
         is_good = chosen[-1]["scores"]["confidence"] >= (generation.min_confidence_score or 0.0)
@@ -188,7 +193,7 @@ class _Projecting:
             return
         generation.images = candidates
         generation.attempt += 1
-        config = adjusted(generation.recipe.get("adjusted") or recipe.config, scores)
+        config = adjusted(generation.recipe.get("adjusted") or recipe.config, scores[-count:])
         generation.recipe = {**generation.recipe, "adjusted": config}
         await self._generations.add_step(generation, StepKind.GENERATE, recipe.generate(config))
 
@@ -237,6 +242,12 @@ class _Projecting:
         if amount > 0:
             await CreditAccount(self._session, self._scope).refund(amount, generation.id)
             generation.credits_charged -= amount
+
+
+def _attempt_of(image: Mapping[str, Any]) -> int | None:
+    """In which attempt it was made, if it was judged before."""
+    attempt: int | None = (image.get("scores") or {}).get("attempt")
+    return attempt
 
 
 async def end_early(session: WriteSession, generation: Generation, status: TaskStatus) -> None:

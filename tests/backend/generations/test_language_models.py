@@ -19,7 +19,7 @@ from sqlalchemy import select, update
 from db.models import GenerationStep, Media, Product, ProductImage, Style, Task
 from serve_app.core.media import MediaLibrary
 from tests.fixtures.api import Gateway
-from tests.fixtures.hosted.claude import FakeClaude, says
+from tests.fixtures.hosted.claude import FakeClaude, closing, opening, says, streams
 from tests.fixtures.hosted.gemini import FakeGemini
 from tests.fixtures.hosted.platform import hosted_gateway
 from tests.fixtures.studio import StudioUnderTest
@@ -177,6 +177,43 @@ async def test_pixels_step_in_for_a_judge_that_fails(
     assert "garment_color" in done["predictions"][0]["scores"]
     assert any("judged by their pixels" in note for note in done["notes"])
     assert len(studio.handles["generation"].requests) == 1
+
+
+async def test_scores_of_two_judges_are_not_compared(
+    studio: StudioUnderTest, claude: FakeClaude
+) -> None:
+    """The judge fails at the second attempt: the image that it has praised starts anew."""
+    claude.faults.extend(
+        [
+            streams(*opening("claude-haiku-4-5"), *closing(verdict())),
+            says(400, "invalid_request_error", "Your credit balance is too low"),
+        ]
+    )
+    done = await made(
+        studio,
+        generation_type="agentic",
+        judge="claude-haiku",
+        max_attempts=3,
+        min_confidence_score=1.0,
+    )
+    assert (done["status"], done["attempt"]) == ("completed", 3), done["error"]
+    assert len(claude.asked) == 2
+    (prediction,) = done["predictions"]
+    assert "garment_color" in prediction["scores"]
+    assert "product_match" not in prediction["scores"]
+    # Of equals the earlier, whoever judged it first.
+    assert prediction["scores"]["attempt"] == 1
+    # Both images that there were, then that of the last attempt.
+    assert await by_pixels(studio) == [2, 1]
+
+
+async def by_pixels(studio: StudioUnderTest) -> list[int]:
+    """How many images each task judged that measured pixels."""
+    async with studio.gateway.resources.database.read() as session:
+        configs = await session.scalars(
+            select(Task.config).where(Task.type == "processing").order_by(Task.id)
+        )
+        return [len(one["images"]) for one in configs if one["operation"] == "evaluate"]
 
 
 # --- text that tries to give orders ---------------------------------------------------------------
