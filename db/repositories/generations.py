@@ -157,12 +157,14 @@ class GenerationWriter(GenerationRepository, ScopedWriter[Generation]):
         await self._session.flush()
         await self.add_step(generation, kind, task, index=index)
 
-    async def withdraw(self, task_id: str) -> float | None:
-        """Cancel a task that nobody has begun with; how many seconds it has waited. None: somebody
-        has begun, or is about to."""
+    async def withdraw(self, task_id: str, *, tried: bool = False) -> float | None:
+        """Cancel a task that nobody has begun with, or with ``tried`` one that waits for its next
+        attempt as well; how many seconds ago it was queued. None: somebody is at it, or is about
+        to be."""
+        which = (Task.status == TaskStatus.PENDING,) if tried else _IS_UNTOUCHED
         waited = await self._session.scalar(
             select(func.extract("epoch", func.clock_timestamp() - Task.created_at))
-            .where(Task.id == task_id, *_IS_UNTOUCHED)
+            .where(Task.id == task_id, *which)
             .with_for_update(skip_locked=True)
         )
         if waited is None:
@@ -282,6 +284,26 @@ async def overdue_tasks(session: ReadSession, *, limit: int) -> Sequence[str]:
             *_IS_UNTOUCHED,
             Task.created_at < func.now() - patience,
             Generation.recipe.has_key("fallback"),
+        )
+        .order_by(GenerationStep.created_at)
+        .limit(limit)
+    )
+    return found.all()
+
+
+async def unanswered_questions(
+    session: ReadSession, *, seconds: float, limit: int
+) -> Sequence[str]:
+    """Questions of generations to language models that were queued so long ago, and that nobody is
+    at."""
+    found = await session.scalars(
+        select(GenerationStep.task_id)
+        .join(Task, Task.id == GenerationStep.task_id)
+        .where(
+            GenerationStep.projected_at.is_(None),
+            Task.type == "llm",
+            Task.status == TaskStatus.PENDING,
+            Task.created_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds),
         )
         .order_by(GenerationStep.created_at)
         .limit(limit)

@@ -24,7 +24,7 @@ from db.models import (
     TaskStatus,
 )
 from db.repositories.credits import CreditAccount
-from db.repositories.generations import OPEN, GenerationWriter
+from db.repositories.generations import OPEN, GenerationWriter, unanswered_questions
 from db.repositories.queue import TaskQueue
 from db.repositories.scope import OrganizationScope
 from db.session import Database, WriteSession
@@ -41,6 +41,9 @@ from serve_app.backend.generations.recipe import Recipe
 logger = logging.getLogger(__name__)
 
 _CATCH_UP_AT_ONCE = 100
+# For which a generation waits for a language model, failed attempts included, before it goes on
+# without it. An attempt that is under way is waited for: it has limits of its own.
+_PATIENCE_SECONDS = 120.0
 _ENDS = (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED)
 _EVENTS = {
     TaskStatus.COMPLETED: EventKind.GENERATION_COMPLETED,
@@ -81,6 +84,21 @@ class GenerationProjection:
                 # The others must not wait for it.
                 logger.exception("the outcome of %s could not be drawn in", task_id)
         await hand_over_waiting(database)
+        await _go_on_unanswered(database)
+
+
+async def _go_on_unanswered(database: Database) -> None:
+    """Have the rules compose, and pixels judge, where a language model does not come to it: its key
+    may have been taken away, or its provider be left alone for long."""
+    async with database.read() as session:
+        task_ids = await unanswered_questions(
+            session, seconds=_PATIENCE_SECONDS, limit=_CATCH_UP_AT_ONCE
+        )
+    for task_id in task_ids:
+        async with database.write() as session:
+            step = await session.get(GenerationStep, task_id)
+            if step is not None:
+                await _Projecting(session, step).go_on_unanswered()
 
 
 class _Projecting:
@@ -110,13 +128,27 @@ class _Projecting:
         if task.status is TaskStatus.COMPLETED:
             assert task.output is not None
             await self._advance(generation, task.output)
-        elif not (task.status is TaskStatus.FAILED and await self._goes_on(generation, task)):
+        elif task.status is TaskStatus.CANCELLED or not await self._goes_on(
+            generation, task.error_code or "failed", task.error or "it failed"
+        ):
             generation.error, generation.error_code = task.error, task.error_code
             await end_early(self._session, generation, task.status)
 
-    async def _goes_on(self, generation: Generation, task: Task) -> bool:
+    async def go_on_unanswered(self) -> None:
+        """Take a question back that nobody is at, and do without its answer."""
+        # The task first, as wherever one is settled. Nobody claims it from here on.
+        waited = await self._generations.withdraw(self._step.task_id, tried=True)
+        if waited is None:
+            return
+        generation = await self._generations.lock(self._step.generation_id)
+        if generation is None or generation.status not in OPEN:
+            return
+        self._step.projected_at = datetime.now(UTC)
+        reason = f"the language model had not answered after {waited:.0f} s"
+        await self._goes_on(generation, "unanswered", reason)
+
+    async def _goes_on(self, generation: Generation, code: str, reason: str) -> bool:
         """Whether somebody else does what a task has failed at."""
-        code, reason = task.error_code or "failed", task.error or "it failed"
         match self._step.kind:
             case StepKind.COMPOSE:
                 await self._compose(generation, None, reason)

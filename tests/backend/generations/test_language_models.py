@@ -6,17 +6,19 @@ same is done with the answer.
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from db.models import GenerationStep, Media, Product, ProductImage, Style, Task
+from db.repositories.hosted import ProviderCircuits
 from serve_app.core.media import MediaLibrary
 from tests.fixtures.api import Gateway
 from tests.fixtures.hosted.claude import FakeClaude, closing, opening, says, streams
@@ -214,6 +216,65 @@ async def by_pixels(studio: StudioUnderTest) -> list[int]:
             select(Task.config).where(Task.type == "processing").order_by(Task.id)
         )
         return [len(one["images"]) for one in configs if one["operation"] == "evaluate"]
+
+
+# --- who does not come to it ----------------------------------------------------------------------
+
+
+async def leave_alone(studio: StudioUnderTest) -> None:
+    async with studio.gateway.resources.database.write() as session:
+        await ProviderCircuits(session).failed(
+            "claude", "broken", threshold=1, seconds=3600, at_once=True
+        )
+
+
+async def take_key_away(studio: StudioUnderTest) -> None:
+    studio.gateway.resources.providers.names = ()
+
+
+@pytest.mark.parametrize("happens", [take_key_away, leave_alone])
+async def test_nobody_is_waited_for_for_ever(
+    studio: StudioUnderTest, claude: FakeClaude, happens: Callable[..., Awaitable[None]]
+) -> None:
+    begun = await studio.post(
+        f"/shots/{studio.shot_ids[0]}/generate",
+        composer="claude-haiku",
+        generation_type="agentic",
+        judge="claude-haiku",
+        max_attempts=1,
+    )
+    await happens(studio)
+    async with studio.running():
+        await asyncio.sleep(0.5)
+        # It has its time.
+        assert await kinds(studio, begun["id"]) == [("compose", "claude")]
+        for last in ("compose", "evaluate"):
+            await has_waited(studio, begun["id"], last)
+        done = await studio.ended(begun["id"])
+    assert (done["status"], done["composed_by"]) == ("completed", "rules"), done["error"]
+    assert (done["judged_by"], done["prompt"]) == ("pixels", begun["prompt"])
+    composed, judged = done["notes"]
+    assert composed.startswith("The prompt is composed by rules: the language model had not")
+    assert judged.startswith("The images are judged by their pixels: the language model had not")
+    assert claude.asked == []
+    assert await kinds(studio, begun["id"]) == [
+        ("compose", "claude"),
+        ("generate", "generation"),
+        ("evaluate", "background_removal"),
+    ]
+
+
+async def has_waited(studio: StudioUnderTest, generation_id: str, kind: str) -> None:
+    """Once it is asked, a question of this kind is one of some minutes ago."""
+    async with asyncio.timeout(20):
+        while (kind, "claude") not in await kinds(studio, generation_id):
+            await asyncio.sleep(0.05)
+    async with studio.gateway.resources.database.write() as session:
+        await session.execute(
+            text(
+                "UPDATE tasks SET created_at = created_at - interval '3 minutes' WHERE type = 'llm'"
+            )
+        )
 
 
 # --- text that tries to give orders ---------------------------------------------------------------
