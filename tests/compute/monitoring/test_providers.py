@@ -92,3 +92,7 @@ async def test_the_metric_says_the_same(
     await fails(own_gateway)
     await gauges.record()
     assert recorded.values == {"claude": 1.0, "gemini": 0.0}
+    async with own_gateway.resources.database.write() as session:
+        await session.execute(text("UPDATE provider_circuits SET open_until = now()"))
+    await gauges.record()
+    assert recorded.values == {"claude": 0.5, "gemini": 0.0}
