@@ -30,7 +30,7 @@ class ScopedRepository(Generic[RowT]):
         searched: columns in which ``q`` looks.
         sorts: columns to sort by, by the name that clients use.
         loads: what is loaded with each row, in the same statement.
-        children: collections that are loaded for all rows, in one statement each.
+        children: collections of each row, in the same statement.
         includes_public: rows without an organization are seen as well.
     """
 
@@ -47,24 +47,22 @@ class ScopedRepository(Generic[RowT]):
 
     async def get(self, row_id: UUID) -> RowT | None:
         """The row with this id; unknown and another tenant's are the same."""
-        row: RowT | None = await self._session.scalar(
-            self._visible().where(self.model.id == row_id).options(*self.loads),
+        found = await self._session.execute(
+            self._complete(self._visible().where(self.model.id == row_id)),
             execution_options={"populate_existing": True},
         )
-        if row is not None:
-            await self._load_children([row])
-        return row
+        row = found.one_or_none()
+        return None if row is None else self._filled(row)
 
     async def get_many(self, ids: Collection[UUID]) -> dict[UUID, RowT]:
         """Those of the rows that exist, by id."""
         if not ids:
             return {}
-        rows = await self._session.scalars(
-            self._visible().where(self.model.id == any_(as_array(ids))).options(*self.loads)
+        found = await self._session.execute(
+            self._complete(self._visible().where(self.model.id == any_(as_array(ids))))
         )
-        found: Sequence[Any] = rows.all()
-        await self._load_children(found)
-        return {row.id: row for row in found}
+        rows: Sequence[Any] = [self._filled(row) for row in found]
+        return {row.id: row for row in rows}
 
     async def list(
         self,
@@ -116,15 +114,29 @@ class ScopedRepository(Generic[RowT]):
         *first, last = self._order(sort)
         for column in first:
             query = query.order_by(column)
-        found: Page[RowT] = await fetch_page(
-            self._session, query.options(*self.loads), page=page, size=size, order_by=last
+        return await fetch_page(
+            self._session,
+            query.options(*self.loads),
+            page=page,
+            size=size,
+            order_by=last,
+            further=self._collections(),
+            make=self._filled,
         )
-        await self._load_children(found.items)
-        return found
 
-    async def _load_children(self, rows: Sequence[RowT]) -> None:
-        for children in self.children:
-            await children.load(self._session, rows)
+    def _collections(self) -> Sequence[Any]:
+        return [one.column for one in self.children]
+
+    def _complete(self, query: Select[Any]) -> Select[Any]:
+        """With all that is loaded with each row."""
+        return query.options(*self.loads).add_columns(*self._collections())
+
+    def _filled(self, found: Any) -> RowT:
+        """The row, with its collections, which stand behind it."""
+        row: RowT = found[0]
+        for one, values in zip(self.children, found[1:], strict=False):
+            one.fill(row, values)
+        return row
 
     def _order(self, sort: str | None) -> Sequence[Any]:
         columns = []

@@ -89,6 +89,7 @@ class DenoiserConfig(_Section):
     drop_text: Share = Field(description="Share of the samples that see no prompt")
     drop_both: Share = Field(description="Share of the samples that see neither")
     first_step_share: Share = Field(description="Share of the samples of pure noise")
+    half_size: Share = Field(0.0, description="Share of the steps, the first ones, at half size")
     snr_gamma: float = Field(gt=0, description="Signal-to-noise ratio up to which errors weigh in")
     optimizer: OptimizerConfig
 

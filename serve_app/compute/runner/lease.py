@@ -25,6 +25,13 @@ class Held:
     progress: float = 0.0
     # What the database knows of: progress, and how many phases.
     reported: tuple[float, int] = (0.0, 0)
+    stopped: bool = False
+
+    def stop(self) -> None:
+        """Have it end early. It is told once: a second time would interrupt what it does then."""
+        if not self.stopped:
+            self.stopped = True
+            self.job.cancel()
 
     @property
     def reached(self) -> tuple[float, int]:
@@ -67,6 +74,12 @@ class Leases:
         """The coroutines at work."""
         return [held.job for held in self._held.values()]
 
+    def stop_all(self) -> list[asyncio.Task[None]]:
+        """Stop all work; the coroutines, which may take a moment to end."""
+        for held in self._held.values():
+            held.stop()
+        return self.jobs()
+
     def held(self, queues: Collection[str]) -> tuple[str, ...]:
         """Ids of the tasks of these queues."""
         return tuple(held.task.id for held in self._held.values() if held.task.queue in queues)
@@ -80,7 +93,7 @@ class Leases:
         """Stop working on a task, if this runner does."""
         for held in self._held.values():
             if held.task.id == task_id:
-                held.job.cancel()
+                held.stop()
 
     async def heartbeat(self) -> None:
         """Extend all leases, and stop the work of those that are lost."""
@@ -95,7 +108,7 @@ class Leases:
             held = self._held.get(lease)
             if lease[0] not in kept and held is not None:
                 logger.info("lease of %s is lost", lease[0])
-                held.job.cancel()
+                held.stop()
 
     async def flush(self) -> None:
         """Write the progress that has changed, all in one statement."""

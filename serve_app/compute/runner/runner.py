@@ -145,9 +145,7 @@ class Runner:
         self._wake_all()
         if jobs := self._leases.jobs():
             await asyncio.wait(jobs, timeout=self._settings.drain_seconds)
-        for job in (remaining := self._leases.jobs()):
-            job.cancel()
-        await asyncio.gather(*remaining, return_exceptions=True)
+        await asyncio.gather(*self._leases.stop_all(), return_exceptions=True)
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
