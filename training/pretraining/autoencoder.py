@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from typing import Any
 
@@ -72,20 +71,12 @@ def _crop(picture: Pictures, side: int, rng: np.random.Generator) -> Pictures:
 
 def loss_of(model: AutoencoderKL, pictures: torch.Tensor, config: AutoencoderConfig,
             step: int) -> tuple[torch.Tensor, dict[str, float]]:  # fmt: skip
-    """Reconstruction and KL loss of a batch, and the figures worth logging.
-
-    In a share of the steps the latents are shrunk before they are decoded, and the pictures with
-    them (EQ-VAE, Kouzelis et al. 2025). What a latent means is then the same at every scale, as
-    it is for pixels, and the denoiser learns such latents sooner.
-    """
-    seed = (config.seed + parallel.rank()) * 1_000_003 + step
-    generator = torch.Generator().manual_seed(seed)
-    factor = random.Random(seed).choices((1, 2, 4), (1 - sum(config.shrunk), *config.shrunk))[0]
+    """Reconstruction and KL loss of a batch, and the figures worth logging."""
+    generator = torch.Generator().manual_seed((config.seed + parallel.rank()) * 1_000_003 + step)
     with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
         posterior = model.encode(pictures).latent_dist
-        sample = posterior.sample(generator=generator)
-        restored = model.decode(functional.avg_pool2d(sample, factor)).sample
-    restored, pictures = restored.float(), functional.avg_pool2d(pictures, factor)
+        restored = model.decode(posterior.sample(generator=generator)).sample
+    restored = restored.float()
     mse = functional.mse_loss(restored, pictures)
     coarse = functional.avg_pool2d(restored - pictures, 8)
     chroma = coarse - coarse.mean(1, keepdim=True)
@@ -93,8 +84,7 @@ def loss_of(model: AutoencoderKL, pictures: torch.Tensor, config: AutoencoderCon
     loss = mse + config.l1 * functional.l1_loss(restored, pictures) + config.kl * kl
     # Lightness explains most of the error, so that colours would be learnt last without this.
     loss = loss + config.coarse * coarse.pow(2).mean() + config.chroma * chroma.pow(2).mean()
-    figures = {"kl": float(kl.detach()), "shrunk": factor}
-    return loss, figures | {"psnr": 10 * float(torch.log10(4 / mse.detach()))}
+    return loss, {"psnr": 10 * float(torch.log10(4 / mse.detach())), "kl": float(kl.detach())}
 
 
 def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = None) -> None:

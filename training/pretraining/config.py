@@ -48,9 +48,6 @@ class AutoencoderConfig(_Section):
     whole_share: Share = Field(description="Share of the last steps that see whole pictures")
     whole_batch: Count
     bfloat16: bool = Field(description="Compute in bfloat16 where autocast allows it")
-    shrunk: tuple[Share, Share] = Field(
-        description="Shares of the steps that decode latents at a half and at a quarter of the size"
-    )
     l1: float
     coarse: float = Field(description="Weight of the squared error of 8x8 means")
     chroma: float = Field(description="Weight of the squared error of their colour alone")
@@ -89,7 +86,6 @@ class DenoiserConfig(_Section):
     drop_text: Share = Field(description="Share of the samples that see no prompt")
     drop_both: Share = Field(description="Share of the samples that see neither")
     first_step_share: Share = Field(description="Share of the samples of pure noise")
-    half_size: Share = Field(0.0, description="Share of the steps, the first ones, at half size")
     snr_gamma: float = Field(gt=0, description="Signal-to-noise ratio up to which errors weigh in")
     optimizer: OptimizerConfig
 

@@ -74,8 +74,7 @@ def scheduler() -> DDIMScheduler:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one step sees: latents and conditions (n, c, 24, 16), or half of that, timesteps (n,),
-    prompts."""
+    """What one step sees: latents and conditions (n, c, 24, 16), timesteps (n,), prompts."""
 
     clean: torch.Tensor
     noise: torch.Tensor
@@ -85,17 +84,11 @@ class Batch:
 
 
 def draw_batch(data: Latents, config: DenoiserConfig, scene_seed: int, step: int) -> Batch:
-    """This process's part of the batch of a step: a pure function of seed, step and rank.
-
-    The first steps are at half the size with four times the samples, which cost the same: what
-    words mean and where things are is learnt there (progressive growing, Karras et al. 2018;
-    EQ-VAE's latents can be shrunk like pictures).
-    """
+    """This process's part of the batch of a step: a pure function of seed, step and rank."""
     key = (config.seed, step, parallel.rank())
     rng = random.Random(repr(key))
     generator = np.random.default_rng(key)
-    shrunk = 2 if step < config.half_size * config.steps else 1
-    count = config.batch // parallel.size() * shrunk**2
+    count = config.batch // parallel.size()
     indices = generator.integers(len(data.on_model), size=count)
     clean = torch.from_numpy(data.on_model[indices]).float()
     product = torch.from_numpy(data.product[indices]).float()
@@ -115,7 +108,6 @@ def draw_batch(data: Latents, config: DenoiserConfig, scene_seed: int, step: int
             scene = scene_at(scene_seed, int(index))
             complete = no_product and rng.random() < 0.5
             prompts.append(describe(scene, rng, product_shown=not no_product, complete=complete))
-    clean, product = (functional.avg_pool2d(each, shrunk) for each in (clean, product))
     timesteps = generator.integers(0, 1000, size=count)
     timesteps[generator.random(count) < config.first_step_share] = 999
     noise = generator.standard_normal(clean.shape, dtype=np.float32)

@@ -91,8 +91,7 @@ def _plot(histories: dict[str, list[dict[str, Any]]], path: Path) -> None:
     panels = (("autoencoder", "psnr", "PSNR of training crops (dB)"),
               ("denoiser", "loss", "velocity error"))  # fmt: skip
     for axes, (stage, key, label) in zip(figure.subplots(1, 2), panels, strict=True):
-        # Pictures that were shrunk are easier, and would only blur the curve.
-        records = [record for record in histories[stage] if record.get("shrunk", 1) == 1]
+        records = histories[stage]
         if records:
             steps = [record["step"] for record in records]
             values = [record[key] for record in records]

@@ -120,18 +120,6 @@ def test_dropped_products_are_zero_or_blank(trained):
     assert blank.any()
 
 
-def test_the_first_steps_see_more_samples_at_half_the_size(trained):
-    config, workspace = trained
-    data = latents.load(config, workspace)
-    recipe = config.denoiser.model_copy(update={"steps": 10, "half_size": 0.2, "batch": 8})
-    early, late = (denoiser.draw_batch(data, recipe, config.renders.seed, n) for n in (1, 2))
-    assert early.clean.shape == early.noise.shape == (32, late.clean.shape[1], 12, 8)
-    assert early.product.shape == early.clean.shape
-    assert len(early.prompts) == len(early.timesteps) == 32
-    assert late.clean.shape[0] == 8
-    assert late.clean.shape[2:] == (24, 16)
-
-
 def test_the_export_loads_as_a_plain_pipeline_and_draws(trained, tmp_path):
     config, workspace = trained
     folder = tmp_path / "model"
