@@ -79,6 +79,10 @@ class _Slots:
         del queue
         return 2 * WAITING
 
+    def for_newcomers(self, queue: str) -> int:
+        del queue
+        return 0
+
     def look_soon(self) -> None:
         pass
 

@@ -80,6 +80,11 @@ class Capacity:
         del queue
         return _REPLICAS * _SLOTS
 
+    def for_newcomers(self, queue: str) -> int:
+        """Beyond that."""
+        del queue
+        return 0
+
     def look_soon(self) -> None:
         """There is nothing to look at."""
 

@@ -76,6 +76,10 @@ class _AlwaysThere:
         del queue
         return SLOTS
 
+    def for_newcomers(self, queue: str) -> int:
+        del queue
+        return 0
+
     def look_soon(self) -> None:
         pass
 

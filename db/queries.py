@@ -14,7 +14,9 @@ from sqlalchemy.dialects.postgresql import (
 
 # Give a runner tasks within the capacity of the queue; see db/migrations/sql/*/claim_tasks.sql.
 CLAIM = text("""
-    SELECT * FROM claim_tasks(:queue, :runner_id, :capacity, :limit, :lease_seconds, :affinity)
+    SELECT * FROM claim_tasks(
+        :queue, :runner_id, :capacity, :limit, :lease_seconds, :affinity, :beyond
+    )
 """).bindparams(bindparam("affinity", type_=ARRAY(TEXT)))
 
 # Extend the leases that a runner still holds and name them. Rows are locked in the order of their

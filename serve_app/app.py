@@ -58,24 +58,30 @@ class Arguments(BaseModel):
 
     ``slots``: by queue, the units of work (images) that one replica holds at once, those waiting
     for its next batch included; of ``training``, the runs that all of the cluster holds at once.
+    ``for_newcomers``: units that a replica holds beyond that, of organizations with fewer than as
+    many, so that a backlog of one does not stand in front of the others.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     slots: dict[str, PositiveInt]
+    for_newcomers: dict[str, PositiveInt] = {}
 
 
 def build(args: Arguments) -> Application:
     """Bind the deployments; the gateway is the ingress."""
     if set(args.slots) != {*MODELS, TRAINING}:
         raise ValueError(f"`slots` must name the queues {sorted([*MODELS, TRAINING])}")
+    if unknown := set(args.for_newcomers) - set(MODELS):
+        raise ValueError(f"`for_newcomers` names {sorted(unknown)}, no queues of models")
     handles: dict[str, Any] = {
         "generation": MODELS["generation"].bind(warm=[get_settings().models.default]),
         "upscaling": MODELS["upscaling"].bind(),
         "background_removal": MODELS["background_removal"].bind(),
     }
     queues = {
-        queue: QueueSpec(deployment.name, args.slots[queue]) for queue, deployment in MODELS.items()
+        queue: QueueSpec(deployment.name, args.slots[queue], args.for_newcomers.get(queue, 0))
+        for queue, deployment in MODELS.items()
     }
     for queue, at_once in _OF_RUNNERS.items():
         handles[queue], queues[queue] = None, QueueSpec(None, at_once)

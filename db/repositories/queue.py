@@ -151,10 +151,14 @@ class TaskQueue:
         limit: int,
         lease_seconds: float,
         affinity: Collection[str] = (),
+        beyond: int = 0,
     ) -> list[ClaimedTask]:
         """Take up to ``limit`` tasks while what runs of the queue, over all runners, costs less
-        than ``capacity``. ``affinity``: what a replica has loaded; such tasks go first among
-        equals.
+        than ``capacity``.
+
+        Args:
+            affinity: what a replica has loaded; such tasks go first among equals.
+            beyond: as much more, for organizations whose own running tasks cost less than this.
 
         Commit at once: other claims of this queue wait for this transaction.
         """
@@ -166,6 +170,7 @@ class TaskQueue:
             limit=limit,
             lease_seconds=lease_seconds,
             affinity=list(affinity),
+            beyond=beyond,
         )
         return [ClaimedTask.from_row(row) for row in rows]
 

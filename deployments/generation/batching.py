@@ -6,13 +6,15 @@ Free of torch.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from deployments.contracts import GenerationRequest, LoraRef
 
 JobT = TypeVar("JobT", bound=Hashable)
+# Whether a request is one of those that are meant.
+Among: TypeAlias = Callable[[GenerationRequest], bool]
 
 
 def adapters_key(loras: Iterable[LoraRef]) -> Hashable:
@@ -79,9 +81,13 @@ class Batcher(Generic[JobT]):
         return len(self._waiting)
 
     @property
-    def images(self) -> int:
-        """How many are still to be made."""
-        return sum(waiting.remaining for waiting in self._waiting)
+    def requests(self) -> list[GenerationRequest]:
+        """Those that wait, or of which images are still to be made."""
+        return [waiting.request for waiting in self._waiting]
+
+    def images(self, among: Among = lambda _: True) -> int:
+        """How many are still to be made, of the requests that are ``among`` the ones meant."""
+        return sum(w.remaining for w in self._waiting if among(w.request))
 
     def add(self, job: JobT, request: GenerationRequest) -> None:
         """Queue a request; ``job`` is what its shares will name."""
@@ -91,13 +97,15 @@ class Batcher(Generic[JobT]):
         """Forget a request that has been cancelled or has failed."""
         self._waiting = deque(w for w in self._waiting if w.job != job)
 
-    def next(self, capacity: dict[str, int]) -> list[Share[JobT]]:
-        """The next pipeline call, of at most ``capacity[model]`` images; empty if nothing waits."""
-        if not self._waiting:
+    def next(self, capacity: dict[str, int], among: Among = lambda _: True) -> list[Share[JobT]]:
+        """The next pipeline call, of at most ``capacity[model]`` images of the requests ``among``
+        the ones meant; empty if none of them waits."""
+        meant = [w for w in self._waiting if among(w.request)]
+        if not meant:
             return []
-        head = self._waiting[0].request
+        head = meant[0].request
         key = compatibility(head)
-        together = [w for w in self._waiting if compatibility(w.request) == key]
+        together = [w for w in meant if compatibility(w.request) == key]
         counts = _deal([w.remaining for w in together], capacity[head.model])
         shares = [
             waiting.take(count) for waiting, count in zip(together, counts, strict=True) if count

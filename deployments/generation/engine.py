@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from typing import Any, TypeAlias
 
@@ -24,9 +25,9 @@ from deployments.families.base import Family, PromptEmbeds
 from deployments.generation.admission import check
 from deployments.generation.batching import adapters_key, compatibility
 from deployments.generation.clean import predicted
-from deployments.generation.contracts import Emit, ShouldStop
+from deployments.generation.contracts import NO_PAUSE, Emit, Pause, ShouldStop
 from deployments.generation.invariance import CachedEncoder, make_rows_independent
-from deployments.generation.lanes import Lanes
+from deployments.generation.lanes import Lanes, Meeting
 from deployments.generation.loras import LoraAdapters
 from deployments.generation.pictures import as_condition, as_pixels
 from deployments.generation.previews import LatentProjection
@@ -48,10 +49,12 @@ class _Call:
     requests: Sequence[GenerationRequest]
     emit: Emit
     should_stop: ShouldStop
+    pause: Pause
     # Request of each image of the call.
     owners: list[int] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     steps: int = 0
+    paused: float = 0.0
 
     def __post_init__(self) -> None:
         self.owners = [i for i, r in enumerate(self.requests) for _ in r.seeds]
@@ -112,20 +115,25 @@ class GenerationEngine:
         self._prompt_cache = prompt_cache
 
     def run(
-        self, requests: Sequence[GenerationRequest], emit: Emit, should_stop: ShouldStop
+        self,
+        requests: Sequence[GenerationRequest],
+        emit: Emit,
+        should_stop: ShouldStop,
+        pause: Pause = NO_PAUSE,
     ) -> None:
         """Make the pictures of compatible requests in one pipeline call.
 
         ``emit(i, event)`` gets request i's ``Progress`` after every denoising step, its ``Preview``
         pictures, and last its ``Result``. After ``should_stop(i)`` it gets nothing more; once that
-        holds for all, the call ends within one denoising step.
+        holds for all, the call ends within one denoising step. What ``pause`` has to do is done
+        between two steps, another call of this engine included.
 
         Raises:
             InvalidInput: a value, a picture or a LoRA does not fit the model.
             OutOfMemory: of the device.
             InferenceFailed: the model raised; the text is its own.
         """
-        call = _Call(requests, emit, should_stop)
+        call = _Call(requests, emit, should_stop, pause)
         try:
             self._run(call)
         except _Stopped:
@@ -155,7 +163,7 @@ class GenerationEngine:
             call.seconds["encode"] = time.perf_counter() - started
             started = time.perf_counter()
             latents = self._denoise(call, arguments)
-            call.seconds["denoise"] = time.perf_counter() - started
+            call.seconds["denoise"] = time.perf_counter() - started - call.paused
             self._finish(call, latents)
 
     def _arguments(self, call: _Call) -> dict[str, Any]:
@@ -198,19 +206,34 @@ class GenerationEngine:
 
     def _denoise(self, call: _Call, arguments: dict[str, Any]) -> torch.Tensor:
         head = call.requests[0]
-        self._rows.groups = self.family.pipeline_rows_per_image(head)
-        self._rows.needed = self.family.rows_per_image(head)
+        self._choose_rows(head)
+
+        def part(images: range, meeting: Meeting) -> dict[str, Any]:
+            own = {
+                key: _rows_of(value, images, len(call.owners)) for key, value in arguments.items()
+            }
+            return own | self._watched(call, images, meeting)
+
+        def pause() -> None:
+            started = time.perf_counter()
+            call.pause.work()
+            # Another call may have left the model as it needed it.
+            self._adapters.apply(head.loras)
+            self._choose_rows(head)
+            call.paused += time.perf_counter() - started
 
         images = self._lanes.divide(len(call.owners), self._rows.needed)
-        parts = [
-            {key: _rows_of(value, part, len(call.owners)) for key, value in arguments.items()}
-            | self._watched(call, part)
-            for part in images
-        ]
-        return self._lanes.run(self.family.pipeline_for(head), parts)
+        parts = [partial(part, each) for each in images]
+        pipeline = self.family.pipeline_for(head)
+        return self._lanes.run(pipeline, parts, Pause(call.pause.is_wanted, pause))
 
-    def _watched(self, call: _Call, images: range) -> dict[str, Any]:
-        """Arguments that have a pipeline call report on its images after every step."""
+    def _choose_rows(self, request: GenerationRequest) -> None:
+        self._rows.groups = self.family.pipeline_rows_per_image(request)
+        self._rows.needed = self.family.rows_per_image(request)
+
+    def _watched(self, call: _Call, images: range, meeting: Meeting) -> dict[str, Any]:
+        """Arguments that have a pipeline call report on its images after every step, and stand
+        still for what comes between."""
         before: torch.Tensor | None = None
 
         def after_step(
@@ -222,6 +245,8 @@ class GenerationEngine:
             aim = None if before is None else (pipeline.scheduler, timestep, before, after)
             self._report(call, images, step + 1, aim)
             before = after
+            if step + 1 < call.steps:
+                meeting.come()
             return {}
 
         return {

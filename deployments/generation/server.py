@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from ray import serve
@@ -19,11 +20,12 @@ from configs.settings import AttentionBackend, get_settings
 from deployments.contracts import Event, GenerationRequest, Result
 from deployments.errors import DeploymentError, InferenceFailed, InvalidInput
 from deployments.generation.admission import check
-from deployments.generation.batching import Batcher, Share
-from deployments.generation.contracts import Engine, EngineFactory
+from deployments.generation.batching import Among, Batcher, Share
+from deployments.generation.contracts import NO_PAUSE, Engine, EngineFactory, Pause
 from deployments.generation.jobs import Job
 from deployments.generation.lora_cache import LoraCache
 from deployments.generation.models import LoadedModels
+from deployments.generation.turns import Turn
 from deployments.priority import yield_to_servers
 from deployments.registry import import_object
 from deployments.requests import Requests
@@ -37,6 +39,8 @@ ENGINE = "deployments.generation.engine:GenerationEngine"
 # From the end of a call of many, and from one task to the next, until no more are expected: a few
 # times what it takes to settle the tasks of the call and to claim the next.
 _REFILL_SECONDS = 0.05
+# For which the worker's thread waits for the event loop; when it ends there is no answer.
+_LOOP_SECONDS = 10.0
 # Sets of LoRAs that a replica is known for.
 _ANNOUNCED = 32
 
@@ -66,7 +70,8 @@ class GenerationServer:
     """Runs the catalog's models, one pipeline call at a time.
 
     Whatever has queued up while a call ran forms the next one, with what comes right after a call
-    of more than half of the largest batch; nothing waits while it is idle.
+    of more than half of the largest batch; nothing waits while it is idle. A call that is part of
+    an organization's backlog stands still after a step for requests of others; see `Turn`.
     Models are loaded on first use. The constructor returns at once: torch is imported, and ``warm``
     models are loaded, in the worker's thread.
 
@@ -115,6 +120,8 @@ class GenerationServer:
         self._batcher: Batcher[Job] = Batcher()
         self._arrived = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
+        self._turn: Turn | None = None
+        self._capacity = {name: entry.limits.max_batch for name, entry in self._catalog.items()}
         # Monotonic time of the last sign of life of the running call.
         self._alive_at: float | None = None
         self._executor = ThreadPoolExecutor(
@@ -145,6 +152,7 @@ class GenerationServer:
         request = await self._with_adapters(request)
         job = Job(request, asyncio.get_running_loop(), self._progress_seconds)
         self._batcher.add(job, request)
+        self._look()
         self._arrived.set()
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
@@ -159,6 +167,7 @@ class GenerationServer:
         finally:
             job.finished = True
             self._batcher.discard(job)
+            self._look()
 
     async def status(self) -> ReplicaStatus:
         """What this replica holds now."""
@@ -225,23 +234,35 @@ class GenerationServer:
     async def _work(self) -> None:
         """Run calls until nothing waits."""
         loop = asyncio.get_running_loop()
-        capacity = {name: entry.limits.max_batch for name, entry in self._catalog.items()}
-        while shares := self._batcher.next(capacity):
-            await loop.run_in_executor(self._executor, self._serve, shares)
-            for share in shares:
-                if share.job.finished:
-                    self._batcher.discard(share.job)
-            largest = capacity[shares[0].request.model]
+        while shares := self._batcher.next(self._capacity):
+            turn = self._turn = Turn([share.request for share in shares])
+            self._look()
+            pause = Pause(turn.gives_way, partial(self._give_way, turn, loop))
+            await loop.run_in_executor(self._executor, self._serve, shares, pause)
+            self._turn = None
+            self._forget(shares)
+            largest = self._capacity[shares[0].request.model]
             if 2 * sum(len(share.request.seeds) for share in shares) > largest:
                 await self._refill(largest)
 
-    async def _refill(self, images: int) -> None:
+    def _look(self) -> None:
+        """Have the running call know of who waits."""
+        if self._turn is not None:
+            self._turn.look(self._batcher.requests)
+
+    def _forget(self, shares: list[Share[Job]]) -> None:
+        """What has ended early, though images of it were still to be made."""
+        for share in shares:
+            if share.job.finished:
+                self._batcher.discard(share.job)
+
+    async def _refill(self, images: int, among: Among = lambda _: True) -> None:
         """Wait for what takes the place of a call of many, while more of it keeps coming.
 
         Little waits here while a call runs, for nobody can overtake what does: the queue hands the
         next tasks over when those of the call are done.
         """
-        while self._batcher.images < images:
+        while self._batcher.images(among) < images:
             self._arrived.clear()
             try:
                 async with asyncio.timeout(_REFILL_SECONDS):
@@ -249,24 +270,45 @@ class GenerationServer:
             except TimeoutError:
                 return
 
-    def _serve(self, shares: list[Share[Job]]) -> None:
+    async def _overtaking(self, turn: Turn) -> list[Share[Job]]:
+        """The call that passes the running one: of the newcomer that has waited longest and of all
+        that come with it."""
+        await self._refill(self._capacity[turn.requests[0].model], turn.lets_pass)
+        shares = self._batcher.next(self._capacity, turn.lets_pass)
+        self._look()
+        return shares
+
+    def _give_way(self, turn: Turn, loop: asyncio.AbstractEventLoop) -> None:
+        """Serve newcomers between two steps of the running call, in the worker's thread."""
+        began = time.monotonic()
+        try:
+            overtaking = asyncio.run_coroutine_threadsafe(self._overtaking(turn), loop)
+            if shares := overtaking.result(_LOOP_SECONDS):
+                self._serve(shares, NO_PAUSE)
+                loop.call_soon_threadsafe(self._forget, shares)
+        except (TimeoutError, RuntimeError):
+            logger.exception("the event loop has ended, or hangs")
+        turn.paused += time.monotonic() - began
+        self._alive_at = time.monotonic()
+
+    def _serve(self, shares: list[Share[Job]], pause: Pause) -> None:
         """One call, in the worker's thread. A failure that others share is tried one by one."""
         shares = [share for share in shares if not share.job.finished]
         if not shares:
             return
         for share in shares:
             share.job.start()
-        error = self._attempt(shares)
+        error = self._attempt(shares, pause)
         if error is None:
             return
         if len(shares) == 1:
             shares[0].job.fail(error)
             return
         for share in shares:
-            if not share.job.finished and (own := self._attempt([share])) is not None:
+            if not share.job.finished and (own := self._attempt([share], pause)) is not None:
                 share.job.fail(own)
 
-    def _attempt(self, shares: list[Share[Job]]) -> DeploymentError | None:
+    def _attempt(self, shares: list[Share[Job]], pause: Pause) -> DeploymentError | None:
         def emit(index: int, event: Event) -> None:
             self._alive_at = time.monotonic()
             share = shares[index]
@@ -280,7 +322,7 @@ class GenerationServer:
         try:
             engine = self._models.get(self._entry(shares[0].request.model))
             self._alive_at = time.monotonic()
-            engine.run([share.request for share in shares], emit, should_stop)
+            engine.run([share.request for share in shares], emit, should_stop, pause)
         except DeploymentError as error:
             return error
         except Exception as error:  # the thread must live, and the stream must end

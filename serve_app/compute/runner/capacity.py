@@ -27,10 +27,12 @@ class QueueSpec:
         deployment: the Serve deployment that does its work; None: each runner does it itself.
         slots: units of work (images) that one replica holds at once, those waiting for its next
             batch included.
+        for_newcomers: units that it holds beyond that, of organizations with fewer than as many.
     """
 
     deployment: str | None
     slots: int
+    for_newcomers: int = 0
 
 
 class ReplicaWatch:
@@ -53,6 +55,10 @@ class ReplicaWatch:
     def capacity(self, queue: str) -> int:
         """Units of work that the queue's replicas hold at once, all together."""
         return self._replicas[queue] * self._queues[queue].slots
+
+    def for_newcomers(self, queue: str) -> int:
+        """Units of work that they hold beyond that, of organizations with fewer than as many."""
+        return self._replicas[queue] * self._queues[queue].for_newcomers
 
     def look_soon(self) -> None:
         """Somebody depends on the number of replicas now."""

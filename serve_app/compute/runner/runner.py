@@ -201,13 +201,15 @@ class Runner:
         capacity = self._watch.capacity(queue)
         if capacity == 0 or self._draining:
             return
+        beyond = self._watch.for_newcomers(queue)
         async with self._resources.database.write() as session:
             claimed = await TaskQueue(session).claim(
                 queue,
                 self.runner_id,
                 capacity=capacity,
-                limit=capacity,
+                limit=capacity + beyond,
                 lease_seconds=self._settings.lease_seconds,
+                beyond=beyond,
             )
         for task in claimed:
             timeline = Timeline(task.attempt, task.claimed_at)

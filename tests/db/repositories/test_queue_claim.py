@@ -188,6 +188,35 @@ async def test_capacity_counts_what_runs(database: Database, scope: Organization
     assert len(await claim(database, capacity=3, limit=5)) == 1
 
 
+async def test_newcomers_go_beyond_what_others_fill(database: Database) -> None:
+    big, *small = [await make_scope(database) for _ in range(3)]
+    await make_tasks(database, big, 30)
+    assert len(await claim(database, capacity=8, beyond=4, limit=12)) == 8
+    assert await claim(database, capacity=8, beyond=4) == []
+    for scope in small:
+        await make_tasks(database, scope, 3)
+    newcomers = await claim(database, capacity=8, beyond=4, limit=12)
+    assert Counter(task.organization_id for task in newcomers) == {
+        scope.organization_id: 2 for scope in small
+    }
+    # Eight are those of the big one; what newcomers have is not taken from it, nor given to it.
+    assert await claim(database, capacity=8, beyond=4, limit=12) == []
+    await complete(database, newcomers[0])
+    (next_one,) = await claim(database, capacity=8, beyond=4, limit=12)
+    assert next_one.organization_id in {scope.organization_id for scope in small}
+
+
+async def test_who_holds_as_much_as_is_beyond_is_no_newcomer(database: Database) -> None:
+    one, other = [await make_scope(database) for _ in range(2)]
+    await make_tasks(database, one, 10)
+    await make_tasks(database, other, 1)
+    assert len(await claim(database, capacity=4, beyond=3, limit=7)) == 4
+    await make_tasks(database, other, 9)
+    held = await claim(database, capacity=4, beyond=3, limit=7)
+    assert {task.organization_id for task in held} == {other.organization_id}
+    assert len(held) == 2
+
+
 async def test_a_lane_that_is_locked_by_a_cancel_is_passed_over(own_database: Database) -> None:
     scope, other = [await make_scope(own_database) for _ in range(2)]
     first, second = await make_tasks(own_database, scope, 2)

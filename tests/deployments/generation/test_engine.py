@@ -1,5 +1,6 @@
 """The engine on tiny checkpoints of every family."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from deployments.contracts import Preview, Progress, Result
 from deployments.errors import InferenceFailed, InvalidInput, ModelUnavailable, OutOfMemory
 from deployments.generation import lanes
+from deployments.generation.contracts import Pause
 from deployments.generation.engine import GenerationEngine
 from tests.factories.checkpoints import BUILDERS, tiny_entry
 
@@ -75,6 +77,52 @@ def test_lanes_do_not_show_in_the_pixels_nor_in_the_events(
     previews = [event.index for event in events if isinstance(event, Preview)]
     # Between the first step and the last one.
     assert sorted(previews) == sorted([0, 1, 2] * (steps[-1] - 2))
+
+
+@pytest.mark.usefixtures("two_threads")
+@EACH_FAMILY
+@pytest.mark.parametrize("count", [1, 4], ids=["one lane", "two lanes"])
+def test_another_call_between_two_steps_does_not_show_in_the_pixels(
+    family, count, engine, make_request, picture, run, monkeypatch
+):
+    """The other one is of another size, with a picture, unguided, and has other steps."""
+    monkeypatch.setattr(lanes, "ROWS_PER_LANE", 2)
+    request = make_request(family, seeds=tuple(range(count)), steps=5)
+    other = make_request(
+        family, "blue", (7, 8), image=picture, steps=4, guidance_scale=1.0, width=48
+    )
+    [[*_, undisturbed]], [[*_, alone]] = run(engine(family), request), run(engine(family), other)
+    passed = []
+
+    def pass_by():
+        [[*_, result]] = run(engine(family), other)
+        passed.append(result)
+
+    events = []
+    pause = Pause(lambda: len(passed) < 2, pass_by)
+    engine(family).run([request], lambda _, event: events.append(event), lambda _: False, pause)
+    assert len(passed) == 2
+    for result in passed:
+        np.testing.assert_array_equal(result.images, alone.images)
+    np.testing.assert_array_equal(events[-1].images, undisturbed.images)
+    # How long it stood still is no time of its own.
+    assert events[-1].info["seconds"]["denoise"] < sum(
+        sum(one.info["seconds"].values()) for one in (undisturbed, *passed)
+    )
+
+
+def test_lanes_meet_though_one_has_ended():
+    """The second lane ends while the first one stands and waits for it."""
+    worked = threading.Event()
+    meeting = lanes.Meeting(2, Pause(lambda: not worked.is_set(), worked.set))
+    first = threading.Thread(target=lambda: (meeting.come(), meeting.leave()))
+    first.start()
+    second = threading.Timer(0.05, meeting.leave)
+    second.start()
+    meeting.hold(worked.set)
+    assert worked.is_set()
+    first.join(10)
+    assert not first.is_alive()
 
 
 @pytest.mark.parametrize(("family", "rows"), [("sd-instruct", {8}), ("sd", {4}), ("sdxl", {8})])

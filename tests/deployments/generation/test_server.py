@@ -32,7 +32,7 @@ class PacedEngine:
         if entry.name == "tiny-flux":
             raise ModelUnavailable("no such weights")
 
-    def run(self, requests, emit, should_stop):
+    def run(self, requests, emit, should_stop, pause):
         self.calls.append([(r.prompt, r.seeds) for r in requests])
         for step in range(1, requests[0].steps + 1):
             assert self.gate.wait(LONG)
@@ -45,6 +45,8 @@ class PacedEngine:
                 raise InferenceFailed("the model failed")
             if any(r.prompt == "bug" for r in requests):
                 raise KeyError("bug")
+            if step > 1 and pause.is_wanted():
+                pause.work()
             for i in live:
                 emit(i, Progress(step / requests[i].steps, step, requests[i].steps))
                 if requests[i].preview_every:
@@ -154,6 +156,72 @@ async def test_what_comes_right_after_a_call_of_many_shares_the_next(
     for seed in (104, 105):
         async with asyncio.timeout(LONG):
             await collect(server(make_request("sd", seeds=(seed,))))
+
+
+def of(organization, request):
+    return replace(request, origin={"organization": organization})
+
+
+async def test_a_backlog_gives_way_between_two_steps(serve_with, paced, make_request):
+    """Nine images of one organization, of which eight are being made, and two newcomers."""
+    server = serve_with(paced)
+    paced.gate.clear()
+    ended = []
+
+    async def ends(name, request):
+        ended.append((name, (await collect(server(request)))[-1]))
+
+    big = make_request("sd", "big", tuple(range(9)), steps=20)
+    tasks = [asyncio.create_task(ends("big", of("a", big)))]
+    await until(lambda: paced.calls)
+    for seed in (101, 102):
+        newcomer = make_request("sd", f"small {seed}", (seed,))
+        tasks.append(asyncio.create_task(ends(seed, of("b", newcomer))))
+    # Of the same organization: it stays behind, and so does what needs another model.
+    tasks.append(asyncio.create_task(ends("own", of("a", make_request("sd", "own", (201,))))))
+    other = of("b", make_request("sd-instruct", "other", (202,)))
+    tasks.append(asyncio.create_task(ends("other", other)))
+    await until(lambda: len(server._batcher) == 5)
+    paced.gate.set()
+    await asyncio.gather(*tasks)
+    assert [name for name, _ in ended][:2] == [101, 102]
+    assert paced.calls[0] == [("big", tuple(range(8)))]
+    assert paced.calls[1] == [("small 101", (101,)), ("small 102", (102,))]
+    assert len(paced.calls) == 5
+    images = dict(ended)["big"].images
+    assert [image[0, 0, 0] for image in images] == list(range(9))
+
+
+async def test_who_has_no_backlog_is_not_interrupted(serve_with, paced, make_request):
+    server = serve_with(paced)
+    paced.gate.clear()
+    first = asyncio.create_task(collect(server(of("a", make_request("sd", "first", steps=20)))))
+    await until(lambda: paced.calls)
+    newcomer = asyncio.create_task(collect(server(of("b", make_request("sd", "newcomer")))))
+    await until(lambda: len(server._batcher) == 1)
+    paced.gate.set()
+    done, _ = await asyncio.wait({first, newcomer}, return_when=asyncio.FIRST_COMPLETED)
+    assert first in done
+    await newcomer
+
+
+async def test_a_newcomer_that_leaves_or_fails_holds_nobody_up(serve_with, paced, make_request):
+    server = serve_with(paced)
+    paced.gate.clear()
+    big = make_request("sd", "big", tuple(range(9)), steps=20)
+    tasks = [asyncio.create_task(collect(server(of("a", big))))]
+    await until(lambda: paced.calls)
+    leaves = asyncio.create_task(collect(server(of("b", make_request("sd", "leaves")))))
+    await until(lambda: len(server._batcher) == 2)
+    leaves.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaves
+    fails = asyncio.create_task(collect(server(of("b", make_request("sd", "fail")))))
+    paced.gate.set()
+    with pytest.raises(InferenceFailed):
+        await fails
+    assert len((await tasks[0])[-1].images) == 9
+    assert paced.calls[1] == [("fail", (1,))]
 
 
 async def test_a_split_request_comes_back_whole(serve_with, paced, make_request):
@@ -280,10 +348,10 @@ async def test_models_are_loaded_ahead_and_the_oldest_gives_way(serve_with, pace
 
 async def test_out_of_memory_is_tried_one_by_one(serve_with, paced, make_request):
     class Small(paced):
-        def run(self, requests, emit, should_stop):
+        def run(self, requests, emit, should_stop, pause):
             if len(requests) > 1:
                 raise OutOfMemory("too many")
-            super().run(requests, emit, should_stop)
+            super().run(requests, emit, should_stop, pause)
 
     server = serve_with(Small)
     paced.gate.clear()
