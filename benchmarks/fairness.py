@@ -106,8 +106,8 @@ def _result(alone: Side, beside: Side) -> Result:
             f"Two organizations submit {_SMALL} tasks of one image each, at once, and wait for "
             f"them: with nobody else, and while {_BIG} tasks of a third run that were submitted "
             "some seconds before; what is left of those is cancelled. In turn. The wait is that "
-            "from the submission to the stored picture. One replica with one batch at a time: a "
-            "batch that runs is not interrupted."
+            "from the submission to the stored picture. One replica with one batch at a time: that "
+            "of the big one stands still for the others' between two denoising steps."
         ),
         targets=[
             Target(
