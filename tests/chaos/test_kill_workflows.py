@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.platform, pytest.mark.chaos]
 COUNT = int(os.environ.get("SARTIQ_CHAOS_WORKFLOWS", "12"))
 # Seconds between two kills: a replica needs some to come back, more on a busy machine.
 PAUSES = (5.0, 20.0)
-SECONDS = 3000 if COUNT > 50 else 400
+SECONDS = 5400 if COUNT > 50 else 400
 ROUNDS = 1000 if COUNT > 50 else 4
 IMAGES = 2
 
