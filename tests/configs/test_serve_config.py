@@ -12,6 +12,9 @@ from ray.serve.schema import ServeDeploySchema
 
 from serve_app.app import MODELS, Arguments, build
 
+# Ray will take `metrics_interval_s` from the environment one day, of 2.60 it is a field.
+pytestmark = pytest.mark.filterwarnings("ignore:The `metrics_interval_s` field:DeprecationWarning")
+
 CONFIG = Path(__file__).parents[2] / "serve_config.yaml"
 
 
