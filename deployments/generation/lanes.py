@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Condition
@@ -35,7 +36,8 @@ class Lanes:
 
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled
-        self._executor = ThreadPoolExecutor(thread_name_prefix="lane")
+        # Those of a call that stands still, and those of the one that runs meanwhile.
+        self._executor = ThreadPoolExecutor(2 * (os.cpu_count() or 1), thread_name_prefix="lane")
 
     def divide(self, images: int, rows_per_image: int) -> list[range]:
         """Which images each lane makes; a single range if it is not worth dividing them."""
