@@ -18,6 +18,7 @@ from training.pretraining.judges import JUDGE_OPTIMIZER, worn
 from training.pretraining.optimization import Optimization
 from training.pretraining.renderer.attributes import (
     AGES,
+    BODY_TYPES,
     FRAMINGS,
     HAIR_COLOURS,
     HAIR_STYLES,
@@ -35,6 +36,7 @@ from training.pretraining.workspace import Workspace, load_state, save_state
 TRAITS: Final[dict[str, tuple[str, ...]]] = {
     "subject": SUBJECTS,
     "age": AGES,
+    "body": BODY_TYPES,
     "skin": tuple(SKIN_TONES),
     "hair_style": HAIR_STYLES,
     "hair_colour": tuple(HAIR_COLOURS),

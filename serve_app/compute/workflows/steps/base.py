@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
@@ -55,7 +56,7 @@ class Inputs:
         return None
 
 
-class StepType:
+class StepType(ABC):
     """One type of step; a new one is a subclass, and a line of the registry.
 
     Attributes:
@@ -98,13 +99,13 @@ class StepType:
         del config
         return pictures
 
+    @abstractmethod
     def orders(self, plan: Mapping[str, Any], inputs: Inputs, priority: int) -> list[Order]:
-        """The tasks of a step.
+        """The tasks of a step; none of one that waits for a person.
 
         Raises:
             InvalidInput, UnprocessableField: the inputs cannot be worked on.
         """
-        raise NotImplementedError
 
     def output(self, tasks: Sequence[StepTask]) -> dict[str, Any]:
         """What the step has made: ``images``, and what else its tasks have in their outputs."""

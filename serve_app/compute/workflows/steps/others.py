@@ -173,3 +173,8 @@ class ApprovalStep(StepType):
     flow = "images"
     is_reusable = False
     waits = True
+
+    def orders(self, plan: Mapping[str, Any], inputs: Inputs, priority: int) -> list[Order]:
+        """See `StepType.orders`."""
+        del plan, inputs, priority
+        return []
