@@ -84,6 +84,7 @@ class StepType(ABC):
         Raises:
             UnprocessableField: as it says.
         """
+        del desk, config, has_picture
 
     async def settle(self, desk: Desk, config: Any, *, has_picture: bool | None) -> dict[str, Any]:
         """Everything that the config left open, as JSON, for :meth:`orders`; without pictures.
