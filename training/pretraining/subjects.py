@@ -173,8 +173,8 @@ class Verdict:
 
 
 def judge_subject(workspace: Workspace, config: TrainingConfig) -> Verdict:
-    """Train one subject, and judge forty pictures of it. The judges are trained first, for a
-    quarter of an hour, unless the workspace has them."""
+    """Train one subject, and judge forty pictures of it. The judges are trained first, for half
+    an hour, unless the workspace has them."""
     identity_judge, identity_accuracy = trained_identity_judge(workspace, seed=7)
     garment_judge, garment_accuracy = trained_judge(workspace, seed=7)
     judges = (identity_judge, garment_judge)
