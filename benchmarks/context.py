@@ -23,7 +23,7 @@ from serve_app.client import ComputeClient
 from serve_app.platform import Platform
 from serve_app.platform.ports import Ports
 
-PRODUCT = CHECKOUT / "configs" / "examples" / "product-dress.jpg"
+PRODUCT = CHECKOUT / "configs" / "examples" / "catalog" / "dress-red.jpg"
 PROMPT = "fashion model wearing the dress, studio lighting, white background"
 
 

@@ -66,7 +66,7 @@ def run(out: Path) -> None:
 
 def _product() -> Path:
     """The product picture that ships: the dress that the prompt speaks of."""
-    path = EXAMPLES / "product-dress.jpg"
+    path = EXAMPLES / "catalog" / "dress-red.jpg"
     if not path.is_file():
         raise CommandError(f"{path} is missing: restore it with `git checkout -- configs/examples`")
     return path

@@ -17,7 +17,7 @@ from tests.fixtures.platform import LivePlatform
 
 pytestmark = pytest.mark.platform
 
-PRODUCT = CHECKOUT / "configs" / "examples" / "product-dress.jpg"
+PRODUCT = CHECKOUT / "configs" / "examples" / "catalog" / "dress-red.jpg"
 
 
 def fetch(url: str) -> bytes:

@@ -76,6 +76,7 @@ class DenoiserConfig(_Section):
     layers_per_block: Count
     attention: tuple[bool, ...] = Field(description="Cross attention at each resolution")
     head_dim: Count
+    text_heads: Count = Field(description="Attention heads that pool the prompt as a whole")
     norm_groups: Count
     triples: Count = Field(description="How many of the renders are encoded and learnt from")
     steps: Count
@@ -87,6 +88,7 @@ class DenoiserConfig(_Section):
     drop_both: Share = Field(description="Share of the samples that see neither")
     first_step_share: Share = Field(description="Share of the samples of pure noise")
     snr_gamma: float = Field(gt=0, description="Signal-to-noise ratio up to which errors weigh in")
+    attribute_weight: float = Field(ge=0, description="Weight of the attributes' cross entropy")
     optimizer: OptimizerConfig
 
 

@@ -1,8 +1,9 @@
 """Go on from an exported model where the training states themselves are gone.
 
-An export keeps the averaged weights in float16, but not what the optimizer knew, so the training
-goes on at the step of the export with an optimizer that warms up once more. Autoencoder, tokenizer
-and text encoder stay what they are, and the latents are encoded anew.
+An export keeps the averaged weights in float16, but neither what the optimizer knew nor the heads
+that only training has, so the training goes on at the step of the export with new heads and an
+optimizer that warms up once more. Autoencoder, tokenizer and text encoder stay what they are, and
+the latents are encoded anew.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from training.pretraining.config import PretrainingConfig
+from training.pretraining.denoiser import Models
 from training.pretraining.optimization import Optimization
 from training.pretraining.workspace import Workspace, append_log, read_log, save_state
 
@@ -40,8 +42,9 @@ def start_from(folder: Path, step: int, config: PretrainingConfig, workspace: Wo
     encoder = CLIPTextModel.from_pretrained(str(folder / "text_encoder"), dtype=torch.float32)
     save_state(workspace.text_encoder, {"encoder": encoder.state_dict()})
     unet = UNet2DConditionModel.from_pretrained(str(folder / "unet"), dtype=torch.float32)
-    recipe = config.denoiser
-    optimization = Optimization([unet], recipe.optimizer, recipe.steps, first_step=step)
+    models, recipe = Models.build(config, workspace), config.denoiser
+    models.unet.load_state_dict(unet.state_dict())
+    optimization = Optimization(models.trained, recipe.optimizer, recipe.steps, first_step=step)
     for stage in ("autoencoder", "denoiser"):
         for record in read_log(folder / "log.jsonl", stage):
             if stage == "autoencoder" or record["step"] < step:

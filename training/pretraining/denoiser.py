@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
+from torch import nn
 from torch.nn import functional
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -24,6 +25,8 @@ from training.pretraining.config import DenoiserConfig, PretrainingConfig
 from training.pretraining.latents import Latents
 from training.pretraining.optimization import Optimization
 from training.pretraining.progress import Steps
+from training.pretraining.renderer.attributes import Scene
+from training.pretraining.renderer.canvas import HEIGHT, WIDTH
 from training.pretraining.renderer.prompts import describe
 from training.pretraining.renderer.words import NEGATIVE_PROMPTS
 from training.pretraining.renders import scene_at
@@ -38,7 +41,7 @@ def build(config: DenoiserConfig, latent_channels: int, text_width: int) -> UNet
     down = ["CrossAttnDownBlock2D" if on else "DownBlock2D" for on in config.attention]
     up = ["CrossAttnUpBlock2D" if on else "UpBlock2D" for on in config.attention[::-1]]
     return UNet2DConditionModel(
-        sample_size=(24, 16),
+        sample_size=(HEIGHT // 8, WIDTH // 8),
         in_channels=2 * latent_channels,
         out_channels=latent_channels,
         down_block_types=tuple(down),
@@ -49,7 +52,39 @@ def build(config: DenoiserConfig, latent_channels: int, text_width: int) -> UNet
         attention_head_dim=tuple(channels // config.head_dim for channels in config.channels),
         cross_attention_dim=text_width,
         norm_num_groups=config.norm_groups,
+        # The prompt as a whole goes where the time step goes, into every layer; cross attention
+        # alone takes far longer to be listened to, and the largest resolution has none.
+        addition_embed_type="text",
+        addition_embed_type_num_heads=config.text_heads,
     )
+
+
+class AttributeHeads(nn.Module):
+    """Classifiers of a scene's attributes in the middle of a denoiser, for training alone.
+
+    A denoiser takes most of its training to find out what there is to be drawn. As in
+    representation alignment (REPA, Yu et al. 2024) it is told: from what it has in its middle,
+    out of noise, prompt and product picture, every attribute of the scene must be readable.
+    """
+
+    def __init__(self, unet: UNet2DConditionModel, features: int) -> None:
+        super().__init__()
+        self.sizes = [len(names) for names in text.ATTRIBUTES.values()]
+        self.linear = nn.Linear(features, sum(self.sizes))
+        self._middle: list[torch.Tensor] = []
+        unet.mid_block.register_forward_hook(self._keep)
+
+    def _keep(self, _module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+        self._middle = [output]
+
+    def loss(self, scenes: list[Scene]) -> torch.Tensor:
+        """Mean cross entropy over the attributes, of each sample of the last pass, (n,)."""
+        logits = self.linear(self._middle.pop().float().flatten(1)).split(self.sizes, dim=1)
+        losses = []
+        for part, (name, names) in zip(logits, text.ATTRIBUTES.items(), strict=True):
+            expected = torch.tensor([names.index(getattr(scene, name)) for scene in scenes])
+            losses.append(functional.cross_entropy(part, expected, reduction="none"))
+        return torch.stack(losses).mean(0)
 
 
 def scheduler() -> DDIMScheduler:
@@ -74,13 +109,17 @@ def scheduler() -> DDIMScheduler:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one step sees: latents and conditions (n, c, 24, 16), timesteps (n,), prompts."""
+    """What one step sees: latents and conditions (n, c, 24, 16), timesteps (n,), prompts.
+
+    `scenes` is what the latents show.
+    """
 
     clean: torch.Tensor
     noise: torch.Tensor
     product: torch.Tensor
     timesteps: torch.Tensor
     prompts: list[str]
+    scenes: list[Scene]
 
 
 def draw_batch(data: Latents, config: DenoiserConfig, scene_seed: int, step: int) -> Batch:
@@ -92,8 +131,9 @@ def draw_batch(data: Latents, config: DenoiserConfig, scene_seed: int, step: int
     indices = generator.integers(len(data.on_model), size=count)
     clean = torch.from_numpy(data.on_model[indices]).float()
     product = torch.from_numpy(data.product[indices]).float()
+    scenes = [scene_at(scene_seed, int(index)) for index in indices]
     prompts = []
-    for row, index in enumerate(indices):
+    for row, scene in enumerate(scenes):
         draw = rng.random()
         no_text = draw < config.drop_text + config.drop_both
         no_product = (
@@ -105,13 +145,14 @@ def draw_batch(data: Latents, config: DenoiserConfig, scene_seed: int, step: int
             negative = rng.random() < _NEGATIVE_SHARE
             prompts.append(rng.choice(NEGATIVE_PROMPTS) if negative else "")
         else:
-            scene = scene_at(scene_seed, int(index))
             complete = no_product and rng.random() < 0.5
             prompts.append(describe(scene, rng, product_shown=not no_product, complete=complete))
     timesteps = generator.integers(0, 1000, size=count)
     timesteps[generator.random(count) < config.first_step_share] = 999
     noise = generator.standard_normal(clean.shape, dtype=np.float32)
-    return Batch(clean, torch.from_numpy(noise), product, torch.from_numpy(timesteps), prompts)
+    return Batch(
+        clean, torch.from_numpy(noise), product, torch.from_numpy(timesteps), prompts, scenes
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +163,12 @@ class Models:
     text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
     schedule: DDIMScheduler
+    heads: AttributeHeads
+
+    @property
+    def trained(self) -> list[nn.Module]:
+        """What the optimizer changes."""
+        return [self.unet, self.heads]
 
     @classmethod
     def build(cls, config: PretrainingConfig, workspace: Workspace) -> Models:
@@ -130,12 +177,23 @@ class Models:
         tokenizer = text.load_tokenizer(config, workspace)
         encoder = text.load_encoder(config, workspace, tokenizer)
         channels = config.autoencoder.latent_channels
-        unet = build(config.denoiser, channels, config.text.width)
-        return cls(unet, encoder, tokenizer, scheduler())
+        recipe = config.denoiser
+        unet = build(recipe, channels, config.text.width)
+        halvings = len(recipe.channels) - 1
+        features = recipe.channels[-1] * (HEIGHT // 8 >> halvings) * (WIDTH // 8 >> halvings)
+        return cls(unet, encoder, tokenizer, scheduler(), AttributeHeads(unet, features))
 
 
-def loss_of(models: Models, batch: Batch, config: DenoiserConfig) -> torch.Tensor:
-    """Mean squared error of the predicted velocity of each sample, weighted, (n,)."""
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """Weighted mean squared errors of the predicted velocities, and of the attributes; (n,)."""
+
+    velocity: torch.Tensor
+    attributes: torch.Tensor
+
+
+def losses_of(models: Models, batch: Batch, config: DenoiserConfig) -> Losses:
+    """How far the denoiser is off, sample by sample."""
     ids = text.token_ids(models.tokenizer, batch.prompts)
     noisy = models.schedule.add_noise(batch.clean, batch.noise, batch.timesteps)
     target = models.schedule.get_velocity(batch.clean, batch.noise, batch.timesteps)
@@ -144,7 +202,8 @@ def loss_of(models: Models, batch: Batch, config: DenoiserConfig) -> torch.Tenso
         sample = torch.cat([noisy, batch.product], dim=1)
         predicted = models.unet(sample, batch.timesteps, states).sample
     error = functional.mse_loss(predicted.float(), target, reduction="none").mean((1, 2, 3))
-    return error * weights(models.schedule, config.snr_gamma)[batch.timesteps]
+    weighted = error * weights(models.schedule, config.snr_gamma)[batch.timesteps]
+    return Losses(weighted, models.heads.loss(batch.scenes))
 
 
 def weights(schedule: DDIMScheduler, gamma: float) -> torch.Tensor:
@@ -167,7 +226,7 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
     models = Models.build(config, workspace)
     # Plain matrix products: the fused kernel's backward pass takes longer on so few tokens.
     models.unet.set_attn_processor(AttnProcessor())
-    optimization = Optimization([models.unet], recipe.optimizer, recipe.steps)
+    optimization = Optimization(models.trained, recipe.optimizer, recipe.steps)
     state = load_state(workspace.denoiser)
     start = 0
     if state is not None:
@@ -178,12 +237,13 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
         for step in steps:
             began = time.perf_counter()
             batch = draw_batch(data, recipe, config.renders.seed, step)
-            losses = loss_of(models, batch, recipe)
-            loss = losses.mean()
-            norm = optimization.step(loss, step)
-            steps.show(loss=float(loss.detach()))
+            losses = losses_of(models, batch, recipe)
+            velocity, attributes = losses.velocity.mean(), losses.attributes.mean()
+            norm = optimization.step(velocity + recipe.attribute_weight * attributes, step)
+            loss = float(velocity.detach())
+            steps.show(loss=loss)
             if step % config.log_every == 0 and parallel.rank() == 0:
-                figures = {"loss": float(loss.detach()), "norm": norm}
+                figures = {"loss": loss, "attributes": float(attributes.detach()), "norm": norm}
                 figures["seconds"] = time.perf_counter() - began
                 append_log(workspace.log, {"stage": "denoiser", "step": step, **figures})
             last = step + 1 == end
@@ -199,8 +259,8 @@ def load(config: PretrainingConfig, workspace: Workspace) -> Models:
     if state is None:
         raise FileNotFoundError(f"no denoiser in {workspace.root}; run that stage first")
     models = Models.build(config, workspace)
-    optimization = Optimization([models.unet], config.denoiser.optimizer, config.denoiser.steps)
+    optimization = Optimization(models.trained, config.denoiser.optimizer, config.denoiser.steps)
     optimization.load_state_dict(state)
-    optimization.average.copy_to([models.unet])
+    optimization.average.copy_to(models.trained)
     models.unet.eval()
     return models

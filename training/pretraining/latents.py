@@ -33,25 +33,30 @@ class Latents:
 
 @torch.no_grad()
 def normalize(model: AutoencoderKL, pictures: Pictures) -> None:
-    """Fold the latents' mean and deviation into the model, so that they become 0 and 1.
+    """Fold the latents' means and common scale into the model, so that they become 0 and 1.
 
     The instruction pipeline feeds the product's latents to the denoiser without any scaling,
     and knows no shift at all. Latents that are normal by themselves need neither, and zero,
     which stands for "no product", is then their mean.
+
+    All channels share one scale: the more a channel says, the larger the autoencoder has made
+    it, and the larger it is, the earlier it rises out of the noise and the more its error counts.
+    Channels that the decoder does without stay near zero.
     """
     means = [
         model.encode(autoencoder.to_tensor(pictures[i : i + _BATCH])).latent_dist.mode()
         for i in range(0, len(pictures), _BATCH)
     ]
     values = torch.cat(means)
-    mean, deviation = values.mean((0, 2, 3)), values.std((0, 2, 3))
+    mean = values.mean((0, 2, 3))
+    deviation = values.var((0, 2, 3)).mean().sqrt()
     channels = len(mean)
     encode, decode = model.quant_conv, model.post_quant_conv
     decode.bias += (decode.weight[:, :, 0, 0] @ mean[:, None])[:, 0]
-    decode.weight *= deviation[None, :, None, None]
+    decode.weight *= deviation
     encode.bias[:channels] -= mean
     encode.bias[:channels] /= deviation
-    encode.weight[:channels] /= deviation[:, None, None, None]
+    encode.weight[:channels] /= deviation
     # What this encodes is learnt by the modes, so that a sample has to be one, nearly; channels
     # that the decoder does without would have samples of noise only.
     encode.weight[channels:] = 0

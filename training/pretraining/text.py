@@ -108,8 +108,8 @@ def build_encoder(config: TextConfig, tokenizer: CLIPTokenizer) -> CLIPTextModel
     )
 
 
-#: What the text encoder learns to read out of a prompt: attribute of the scene → its values.
-_ATTRIBUTES: Final[dict[str, tuple[str, ...]]] = {
+#: What is learnt to be read out of prompts and of pictures: attribute of the scene → its values.
+ATTRIBUTES: Final[dict[str, tuple[str, ...]]] = {
     "garment": tuple(GARMENTS),
     "colour": tuple(COLOURS),
     "pattern": PATTERNS,
@@ -154,7 +154,7 @@ def train_encoder(config: PretrainingConfig, workspace: Workspace) -> None:
     encoder.set_attn_implementation("eager")
     # Words must stand out from positions, or the layers average them away.
     nn.init.normal_(encoder.get_input_embeddings().weight, std=0.2)
-    heads = nn.ModuleList(nn.Linear(recipe.width, len(names)) for names in _ATTRIBUTES.values())
+    heads = nn.ModuleList(nn.Linear(recipe.width, len(names)) for names in ATTRIBUTES.values())
     optimization = Optimization([encoder, heads], recipe.optimizer, recipe.steps)
     rng = random.Random(f"{config.renders.seed}:text:{parallel.rank()}")
     quiet = parallel.rank() > 0
@@ -164,7 +164,7 @@ def train_encoder(config: PretrainingConfig, workspace: Workspace) -> None:
         with torch.autocast("cpu", torch.bfloat16):
             states = encoder(token_ids(tokenizer, prompts))[0].mean(1)
         loss = torch.zeros(())
-        for head, (name, names) in zip(heads, _ATTRIBUTES.items(), strict=True):
+        for head, (name, names) in zip(heads, ATTRIBUTES.items(), strict=True):
             expected = torch.tensor([names.index(getattr(scene, name)) for scene in scenes])
             loss = loss + functional.cross_entropy(head(states.float()), expected)
         optimization.step(loss, step)

@@ -66,6 +66,22 @@ def test_nothing_is_said_that_the_picture_does_not_show():
             assert not says(prompt, words.LIGHTS["hard"] + words.LIGHTS["warm"])
 
 
+def test_who_says_nothing_of_the_shot_means_the_usual_one():
+    rng = random.Random(5)
+    usual = []
+    for scene in scenes(2000):
+        prompt = describe(scene, rng, product_shown=True)
+        said = (
+            words.FRAMINGS[scene.framing]
+            + words.VIEWS[scene.view]
+            + words.BACKGROUNDS[scene.background]
+        )
+        if not says(prompt, said):
+            usual.append((scene.framing, scene.view) == ("full body", "front"))
+    assert len(usual) > 40
+    assert sum(usual) > 0.9 * len(usual)
+
+
 def test_every_value_has_words():
     assert words.GARMENTS.keys() == GARMENTS.keys()
     assert words.COLOURS.keys() == COLOURS.keys()

@@ -77,12 +77,20 @@ def describe(
     pose = []
     if shows_pose(scene) and rng.random() < 0.4:
         pose = [_wording(rng, words.POSES[scene.pose])]
+    if not complete and _is_usual(scene) and rng.random() < 0.6:
+        return ", ".join([first, *light, *extras])
     if composed:
         # The order in which the platform puts a prompt together.
         return ", ".join([first, *shot, *place, *light, *extras, *pose])
     rest = [", ".join(shot), *place, *light, *extras, *pose]
     rng.shuffle(rest)
     return ", ".join([first, *(part for part in rest if part)])
+
+
+def _is_usual(scene: Scene) -> bool:
+    """Whether the scene is what somebody expects who says nothing of shot, place and light."""
+    whole = scene.framing == "full body" and scene.view == "front"
+    return whole and scene.lighting == "soft" and scene.background not in OUTDOORS
 
 
 def _shot_parts(scene: Scene, rng: random.Random, *, complete: bool) -> list[str]:
