@@ -7,6 +7,7 @@ between two kills would get nothing done.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import sys
@@ -69,7 +70,7 @@ HARMS: Sequence[Callable[[LivePlatform], None]] = (kill_replica, kill_runner, ki
 
 
 @pytest.mark.timeout(SECONDS + 300)
-async def test_every_workflow_ends_and_every_step_happens_once(
+def test_every_workflow_ends_and_every_step_happens_once(
     platform: LivePlatform, record_property: Callable[[str, object], None]
 ) -> None:
     started = time.monotonic()
@@ -83,14 +84,7 @@ async def test_every_workflow_ends_and_every_step_happens_once(
     record_property("kills", kills)
     record_property("seconds", time.monotonic() - started)
     _say(f"{COUNT} workflows, {kills} kills, {time.monotonic() - started:.0f} s")
-    connection = await asyncpg.connect(
-        **database_url.connect_arguments(database_url.parse(platform.database_url))
-    )
-    try:
-        await _check_log(connection, made)
-        await _check_tasks(connection, platform, made)
-    finally:
-        await connection.close()
+    asyncio.run(_check(platform, made))
 
 
 def _say(text: str) -> None:
@@ -154,6 +148,17 @@ def _check_outputs(workflow: Any) -> None:
     assert packed["file"]["files"] == IMAGES
     for url in (*(image["url"] for image in changed["images"]), packed["file"]["url"]):
         assert httpx.get(url, trust_env=False).status_code == 200
+
+
+async def _check(platform: LivePlatform, made: Sequence[str]) -> None:
+    connection = await asyncpg.connect(
+        **database_url.connect_arguments(database_url.parse(platform.database_url))
+    )
+    try:
+        await _check_log(connection, made)
+        await _check_tasks(connection, platform, made)
+    finally:
+        await connection.close()
 
 
 async def _check_log(connection: asyncpg.Connection, made: Sequence[str]) -> None:
