@@ -79,7 +79,7 @@ def test_who_says_nothing_of_the_shot_means_the_usual_one():
         if not says(prompt, said):
             usual.append((scene.framing, scene.view) == ("full body", "front"))
     assert len(usual) > 40
-    assert sum(usual) > 0.9 * len(usual)
+    assert sum(usual) > 0.8 * len(usual)
 
 
 def test_every_value_has_words():
