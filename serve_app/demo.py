@@ -21,7 +21,10 @@ from serve_app.contact_sheet import Panel, compose
 from serve_app.platform import Platform
 
 EXAMPLES = CHECKOUT / "configs" / "examples"
-PROMPT = "fashion model wearing the dress, studio lighting, white background"
+PROMPT = (
+    "woman with black bob hair and tan skin wearing the dress, full body, front view, "
+    "soft studio lighting, white background"
+)
 
 _OUTPUTS = 4
 # Fixed, so that two runs of one version make the same pictures.
