@@ -21,7 +21,6 @@ from training.pretraining.subjects import (
     judge_subject,
     sheet,
 )
-from training.pretraining.workspace import Workspace, default_work_dir
 
 _MINUTES = 10.0
 _PERCENT = 85.0
@@ -34,7 +33,7 @@ def run(context: Context) -> Result:
     config = TrainingConfig(
         steps=context.times(STEPS, 8), trigger_word=TRIGGER, checkpoint_every=100, **RECIPE
     )
-    verdict = judge_subject(Workspace(default_work_dir().resolve()), config)
+    verdict = judge_subject(context.pretraining, config)
     if not context.quick:
         sheet(verdict.rows).save(_SHEET, optimize=True)
     return _result(verdict, config)
@@ -73,7 +72,8 @@ def _result(verdict: Verdict, config: TrainingConfig) -> Result:
             f"A LoRA from {PICTURES} renders of one identity in other clothes, {config.steps} "
             f"steps of {config.batch_size}, rank {config.rank}. Then {PROMPTS} pictures of prompts "
             "with its trigger word, judged by classifiers that saw renders only. The identity "
-            "counts if sex, age, skin, hair style and hair colour are all right."
+            "counts if skin, hair style and hair colour are all right; of bodies the judge knows "
+            "too little."
         ),
         targets=[
             Target("time to train", minutes, _MINUTES, "min"),

@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from training.pretraining import autoencoder, denoiser, latents, parallel, text
+from training.pretraining import (
+    alignment,
+    autoencoder,
+    denoiser,
+    latents,
+    parallel,
+    reward,
+    text,
+)
 from training.pretraining.config import PretrainingConfig
 from training.pretraining.continuation import start_from
 from training.pretraining.export import export
@@ -27,6 +35,8 @@ class Stage(StrEnum):
     LATENTS = "latents"
     TEXT = "text"
     DENOISER = "denoiser"
+    REWARD = "reward"
+    ALIGNMENT = "alignment"
     EXPORT = "export"
 
 
@@ -51,6 +61,10 @@ def run_stage(
             parallel.run(config.workers, text.train_encoder, config, workspace)
         case Stage.DENOISER:
             parallel.run(config.workers, denoiser.train, config, workspace)
+        case Stage.REWARD:
+            parallel.run(config.workers, reward.train, config, workspace)
+        case Stage.ALIGNMENT:
+            parallel.run(config.workers, alignment.train, config, workspace)
         case Stage.EXPORT:
             export(config, workspace, export_to)
 

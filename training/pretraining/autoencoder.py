@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from training.pretraining.config import AutoencoderConfig, PretrainingConfig
 from training.pretraining.optimization import Optimization
 from training.pretraining.progress import Steps
 from training.pretraining.renders import Pictures, Renders, load_renders
-from training.pretraining.workspace import Workspace, append_log, load_state, save_state
+from training.pretraining.workspace import Workspace, append_log
 
 
 def build(config: AutoencoderConfig) -> AutoencoderKL:
@@ -94,7 +93,7 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
     torch.manual_seed(recipe.seed)
     model = build(recipe)
     optimization = Optimization([model], recipe.optimizer, recipe.steps)
-    start = _resume(workspace, optimization)
+    start = optimization.resume(workspace.autoencoder)
     end = min(recipe.steps, stop or recipe.steps)
     with Steps("autoencoder", start, end) as steps:
         for step in steps:
@@ -106,29 +105,17 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
                 figures |= {"loss": float(loss.detach()), "norm": norm}
                 figures["seconds"] = time.perf_counter() - began
                 append_log(workspace.log, {"stage": "autoencoder", "step": step, **figures})
-            last = step + 1 == end
-            if (step + 1) % config.save_every == 0 or last:
-                state = {"step": step + 1, **optimization.state_dict()}
-                if parallel.rank() == 0:
-                    save_state(workspace.autoencoder, state)
-
-
-def _resume(workspace: Workspace, optimization: Optimization) -> int:
-    state = load_state(workspace.autoencoder)
-    if state is None:
-        return 0
-    optimization.load_state_dict(state)
-    return int(state["step"])
+            if (step + 1) % config.save_every == 0 or step + 1 == end:
+                optimization.save(workspace.autoencoder, step + 1)
 
 
 def load(config: PretrainingConfig, workspace: Workspace) -> AutoencoderKL:
     """The averaged autoencoder of the last saved state."""
-    state: dict[str, Any] | None = load_state(workspace.autoencoder)
-    if state is None:
+    if not workspace.autoencoder.exists():
         raise FileNotFoundError(f"no autoencoder in {workspace.root}; run that stage first")
     model = build(config.autoencoder)
     optimization = Optimization([model], config.autoencoder.optimizer, config.autoencoder.steps)
-    optimization.load_state_dict(state)
+    optimization.resume(workspace.autoencoder)
     optimization.average.copy_to([model])
     return model.eval()
 

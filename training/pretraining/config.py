@@ -66,6 +66,7 @@ class TextConfig(_Section):
     heads: Count
     steps: Count
     batch: Count
+    unknown_words: Share = Field(description="Share of the prompts with words that say nothing")
     optimizer: OptimizerConfig
 
 
@@ -86,9 +87,38 @@ class DenoiserConfig(_Section):
     drop_product: Share = Field(description="Share of the samples that see no product picture")
     drop_text: Share = Field(description="Share of the samples that see no prompt")
     drop_both: Share = Field(description="Share of the samples that see neither")
+    unknown_words: Share = Field(description="Share of the prompts with words that say nothing")
     first_step_share: Share = Field(description="Share of the samples of pure noise")
     snr_gamma: float = Field(gt=0, description="Signal-to-noise ratio up to which errors weigh in")
     attribute_weight: float = Field(ge=0, description="Weight of the attributes' cross entropy")
+    optimizer: OptimizerConfig
+
+
+class RewardConfig(_Section):
+    """Architecture and training of the classifier of latents that alignment listens to."""
+
+    channels: tuple[Count, Count, Count] = Field(description="At 24x16, 12x8 and 6x4 cells")
+    steps: Count
+    batch: Count
+    noise: float = Field(ge=0, description="Largest deviation of noise in what it learns from")
+    seed: int
+    optimizer: OptimizerConfig
+
+
+class AlignmentConfig(_Section):
+    """Training of the denoiser by what the reward model says of its samples."""
+
+    steps: Count
+    batch: Count = Field(description="Renders of each step, whose velocity is predicted")
+    samples: Count = Field(description="Samples of each step")
+    sampling_steps: Count = Field(description="Denoising steps in which pictures will be made")
+    kept_steps: Count = Field(description="Last steps of sampling that the gradient goes through")
+    first_steps: tuple[int, ...] = Field(description="Denoising steps that those may start from")
+    reward_weight: float = Field(gt=0, description="Weight of the reward's mean cross entropy")
+    noise: float = Field(ge=0, description="Largest deviation of noise on what is judged")
+    share: float = Field(gt=0, le=1, description="Share of what was learnt that the export keeps")
+    unknown_words: Share = Field(description="Share of the prompts with words that say nothing")
+    seed: int
     optimizer: OptimizerConfig
 
 
@@ -99,6 +129,8 @@ class PretrainingConfig(_Section):
     autoencoder: AutoencoderConfig
     text: TextConfig
     denoiser: DenoiserConfig
+    reward: RewardConfig
+    alignment: AlignmentConfig
     workers: Count = Field(2, description="Processes of one thread that share the work")
     save_every: Count = 250
     log_every: Count = 25

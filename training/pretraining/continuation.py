@@ -49,4 +49,4 @@ def start_from(folder: Path, step: int, config: PretrainingConfig, workspace: Wo
         for record in read_log(folder / "log.jsonl", stage):
             if stage == "autoencoder" or record["step"] < step:
                 append_log(workspace.log, record)
-    save_state(workspace.denoiser, {"step": step, **optimization.state_dict()})
+    optimization.save(workspace.denoiser, step)

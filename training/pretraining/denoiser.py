@@ -27,10 +27,10 @@ from training.pretraining.optimization import Optimization
 from training.pretraining.progress import Steps
 from training.pretraining.renderer.attributes import Scene
 from training.pretraining.renderer.canvas import HEIGHT, WIDTH
-from training.pretraining.renderer.prompts import describe
+from training.pretraining.renderer.prompts import describe, with_unknown_words
 from training.pretraining.renderer.words import NEGATIVE_PROMPTS
 from training.pretraining.renders import scene_at
-from training.pretraining.workspace import Workspace, append_log, load_state, save_state
+from training.pretraining.workspace import Workspace, append_log
 
 #: Negative prompts stand in for the empty one this often: they must mean no more than it does.
 _NEGATIVE_SHARE = 0.4
@@ -146,7 +146,9 @@ def draw_batch(data: Latents, config: DenoiserConfig, scene_seed: int, step: int
             prompts.append(rng.choice(NEGATIVE_PROMPTS) if negative else "")
         else:
             complete = no_product and rng.random() < 0.5
-            prompts.append(describe(scene, rng, product_shown=not no_product, complete=complete))
+            prompt = describe(scene, rng, product_shown=not no_product, complete=complete)
+            unknown = rng.random() < config.unknown_words
+            prompts.append(with_unknown_words(prompt, rng) if unknown else prompt)
     timesteps = generator.integers(0, 1000, size=count)
     timesteps[generator.random(count) < config.first_step_share] = 999
     noise = generator.standard_normal(clean.shape, dtype=np.float32)
@@ -227,11 +229,7 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
     # Plain matrix products: the fused kernel's backward pass takes longer on so few tokens.
     models.unet.set_attn_processor(AttnProcessor())
     optimization = Optimization(models.trained, recipe.optimizer, recipe.steps)
-    state = load_state(workspace.denoiser)
-    start = 0
-    if state is not None:
-        optimization.load_state_dict(state)
-        start = int(state["step"])
+    start = optimization.resume(workspace.denoiser)
     end = min(recipe.steps, stop or recipe.steps)
     with Steps("denoiser", start, end) as steps:
         for step in steps:
@@ -246,21 +244,17 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
                 figures = {"loss": loss, "attributes": float(attributes.detach()), "norm": norm}
                 figures["seconds"] = time.perf_counter() - began
                 append_log(workspace.log, {"stage": "denoiser", "step": step, **figures})
-            last = step + 1 == end
-            if (step + 1) % config.save_every == 0 or last:
-                state = {"step": step + 1, **optimization.state_dict()}
-                if parallel.rank() == 0:
-                    save_state(workspace.denoiser, state)
+            if (step + 1) % config.save_every == 0 or step + 1 == end:
+                optimization.save(workspace.denoiser, step + 1)
 
 
 def load(config: PretrainingConfig, workspace: Workspace) -> Models:
     """The averaged models of the last saved state."""
-    state = load_state(workspace.denoiser)
-    if state is None:
+    if not workspace.denoiser.exists():
         raise FileNotFoundError(f"no denoiser in {workspace.root}; run that stage first")
     models = Models.build(config, workspace)
     optimization = Optimization(models.trained, config.denoiser.optimizer, config.denoiser.steps)
-    optimization.load_state_dict(state)
+    optimization.resume(workspace.denoiser)
     optimization.average.copy_to(models.trained)
     models.unet.eval()
     return models

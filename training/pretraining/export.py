@@ -1,4 +1,4 @@
-"""Stage 5: put the averaged weights together as a diffusers pipeline, with log and curves."""
+"""Stage 8: put the averaged weights together as a diffusers pipeline, with log and curves."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from typing import Any
 import torch
 from diffusers import StableDiffusionInstructPix2PixPipeline
 
-from training.pretraining import denoiser, latents
+from training.pretraining import alignment, latents
 from training.pretraining.config import PretrainingConfig
 from training.pretraining.workspace import Workspace, read_log
 
 _LOG_ROWS = 200
+_STAGES = ("autoencoder", "denoiser", "alignment")
 
 
 def assemble(
     config: PretrainingConfig, workspace: Workspace
 ) -> StableDiffusionInstructPix2PixPipeline:
     """The trained pipeline in float32."""
-    models = denoiser.load(config, workspace)
+    models = alignment.load(config, workspace)
     return StableDiffusionInstructPix2PixPipeline(
         vae=latents.normalized_autoencoder(config, workspace),
         text_encoder=models.text_encoder,
@@ -60,7 +61,7 @@ def export(config: PretrainingConfig, workspace: Workspace, folder: Path) -> Non
 
 
 def _write_history(workspace: Workspace, folder: Path) -> None:
-    histories = {name: read_log(workspace.log, name) for name in ("autoencoder", "denoiser")}
+    histories = {name: read_log(workspace.log, name) for name in _STAGES}
     with (folder / "log.jsonl").open("w", encoding="utf-8") as stream:
         for records in histories.values():
             stride = max(1, len(records) // _LOG_ROWS)
@@ -86,11 +87,12 @@ def _plot(histories: dict[str, list[dict[str, Any]]], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    figure = Figure(figsize=(12, 3.2), layout="constrained")
     FigureCanvasAgg(figure)
     panels = (("autoencoder", "psnr", "PSNR of training crops (dB)"),
-              ("denoiser", "loss", "velocity error"))  # fmt: skip
-    for axes, (stage, key, label) in zip(figure.subplots(1, 2), panels, strict=True):
+              ("denoiser", "loss", "velocity error"),
+              ("alignment", "missing", "cross entropy of what samples show"))  # fmt: skip
+    for axes, (stage, key, label) in zip(figure.subplots(1, 3), panels, strict=True):
         records = histories[stage]
         if records:
             steps = [record["step"] for record in records]
@@ -99,6 +101,6 @@ def _plot(histories: dict[str, list[dict[str, Any]]], path: Path) -> None:
             axes.plot(steps, _smoothed(values), color="C0")
         axes.set(title=stage, xlabel="step", ylabel=label)
         axes.grid(alpha=0.3)
-        if key == "loss" and records:
+        if key != "psnr" and records:
             axes.set_yscale("log")
     figure.savefig(path, dpi=80)

@@ -64,16 +64,20 @@ def _stage(before: int, after: int) -> nn.Sequential:
 
 
 class IdentityJudge(nn.Module):
-    """Looks where attention finds a head, and at the whole figure."""
+    """Looks where attention finds a head, and at the whole figure and where its parts are."""
 
     def __init__(self) -> None:
         super().__init__()
         self.body = nn.Sequential(_stage(12, 48), _stage(48, 96))
         self.deep = _stage(96, 128)
         self.attention = nn.Conv2d(128, len(TRAITS), 1)
+        # A build is told by how far apart the contours are: this keeps the positions.
+        self.layout = nn.Conv2d(128, 32, 1)
+        self.placed = nn.Sequential(nn.Linear(32 * 12 * 8, 160), nn.ReLU())
+        features = 4 * 128 + 160
         self.heads = nn.ModuleDict(
             {
-                name: nn.Sequential(nn.Linear(4 * 128, 96), nn.ReLU(), nn.Linear(96, len(values)))
+                name: nn.Sequential(nn.Linear(features, 96), nn.ReLU(), nn.Linear(96, len(values)))
                 for name, values in TRAITS.items()
             }
         )
@@ -82,6 +86,7 @@ class IdentityJudge(nn.Module):
         """Pictures (n, 3, 192, 128) in -1..1 → logits by trait."""
         deep = self.deep(self.body(functional.pixel_unshuffle(pictures, 2)))
         whole = torch.cat([deep.mean((2, 3)), deep.amax((2, 3))], 1)
+        placed = self.placed(torch.relu(self.layout(deep)).flatten(1))
         attention = self.attention(deep).flatten(2).softmax(2)
         flat = deep.flatten(2)
         logits = {}
@@ -89,7 +94,7 @@ class IdentityJudge(nn.Module):
             weight = attention[:, index : index + 1]
             mean = (flat * weight).sum(2)
             deviation = ((flat - mean[..., None]).square() * weight).sum(2)
-            logits[name] = head(torch.cat([mean, deviation, whole], 1))
+            logits[name] = head(torch.cat([mean, deviation, whole, placed], 1))
         return logits
 
 

@@ -1,8 +1,9 @@
-"""What both trainings share: the optimizer, its schedule, and the average of the weights."""
+"""What all trainings share: the optimizer, its schedule, and the average of the weights."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 
 from training.pretraining.config import OptimizerConfig
 from training.pretraining.parallel import average_gradients, owners, rank, share
+from training.pretraining.workspace import load_state, save_state
 
 #: Layers where pixels, latents or tokens come in or go out are no matrices to Muon.
 _OUTER = frozenset({"conv_in", "conv_out", "embeddings"})
@@ -116,6 +118,27 @@ class Optimization:
         share([one.data for one in self._flat], self._owners)
         self.average.update(step)
         return float(norm)
+
+    def save(self, path: Path, step: int) -> None:
+        """Write the whole state, of which `step` is the next; to be called in every process."""
+        state = {"step": step, **self.state_dict()}
+        if rank() == 0:
+            save_state(path, state)
+
+    def resume(self, path: Path) -> int:
+        """Go on where `path` was saved, or begin where there is none; returns the next step.
+
+        Raises:
+            ValueError: what was saved is the state of another recipe.
+        """
+        state = load_state(path)
+        if state is None:
+            return 0
+        try:
+            self.load_state_dict(state)
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(f"{path} is the state of another recipe: {error}") from error
+        return int(state["step"])
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on; to be called in every process."""

@@ -48,6 +48,9 @@ PICTURES: Final = 12
 PROMPTS: Final = 40
 TRIGGER: Final = "ohwx"
 STEPS: Final = 500
+#: What makes somebody the same person in other clothes. Sex and age are judged besides; the type of
+#: body as well, but the judge tells it apart in a third of the renders only, so it proves nothing.
+IDENTITY: Final = ("skin", "hair_style", "hair_colour")
 #: Settings with which the bundled model learns a person.
 RECIPE: Final[dict[str, Any]] = {"batch_size": 4, "learning_rate": 5e-4, "rank": 16, "alpha": 16}
 
@@ -138,7 +141,7 @@ def measure(
         hits = {name: seen[name] == getattr(scene, name) for name in TRAITS}
         for name, hit in hits.items():
             right[name] += hit
-        right["identity"] += all(hits.values())
+        right["identity"] += all(hits[name] for name in IDENTITY)
         garment = judge_picture(garment_judge, picture).attributes["garment"]
         right["garment"] += garment == scene.garment
     return {name: count / len(pictures) for name, count in right.items()}

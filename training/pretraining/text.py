@@ -34,7 +34,7 @@ from training.pretraining.renderer.attributes import (
     VIEWS,
     sample_scene,
 )
-from training.pretraining.renderer.prompts import describe
+from training.pretraining.renderer.prompts import describe, with_unknown_words
 from training.pretraining.renderer.words import NEGATIVE_PROMPTS
 from training.pretraining.renders import scene_at
 from training.pretraining.workspace import Workspace, load_state, save_state
@@ -161,6 +161,10 @@ def train_encoder(config: PretrainingConfig, workspace: Workspace) -> None:
     for step in (bar := trange(recipe.steps, desc="text encoder", mininterval=5, disable=quiet)):
         scenes = [sample_scene(rng) for _ in range(recipe.batch // parallel.size())]
         prompts = [describe(scene, rng, complete=rng.random() < 0.5) for scene in scenes]
+        prompts = [
+            with_unknown_words(prompt, rng) if rng.random() < recipe.unknown_words else prompt
+            for prompt in prompts
+        ]
         with torch.autocast("cpu", torch.bfloat16):
             states = encoder(token_ids(tokenizer, prompts))[0].mean(1)
         loss = torch.zeros(())

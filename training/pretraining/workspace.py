@@ -50,6 +50,16 @@ class Workspace:
         return self.root / "denoiser.pt"
 
     @property
+    def reward(self) -> Path:
+        """The trained reward model."""
+        return self.root / "reward.pt"
+
+    @property
+    def alignment(self) -> Path:
+        """Training state of the denoiser from its alignment on."""
+        return self.root / "alignment.pt"
+
+    @property
     def tokenizer(self) -> Path:
         """Folder of the tokenizer."""
         return self.root / "tokenizer"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 from torch import nn
 
@@ -32,16 +33,9 @@ def train(folder: Path, name: str, stop: int) -> None:
     """Save the state after `stop` steps, beginning with what is saved."""
     model, optimization = begun()
     path = folder / name
-    start = 0
-    if path.exists():
-        state = torch.load(path)
-        optimization.load_state_dict(state)
-        start = state["step"]
-    for step in range(start, stop):
+    for step in range(optimization.resume(path), stop):
         optimization.step(loss_of(model, step), step)
-    state = {"step": stop, **optimization.state_dict()}
-    if parallel.rank() == 0:
-        torch.save(state, path)
+    optimization.save(path, stop)
 
 
 def test_two_processes_do_what_one_does(tmp_path: Path) -> None:
@@ -63,3 +57,16 @@ def test_an_interruption_of_two_processes_loses_no_momentum(tmp_path: Path) -> N
     for name, weight in whole["modules"][0].items():
         assert torch.equal(weight, parts["modules"][0][name]), name
     assert all(map(torch.equal, whole["average"], parts["average"]))
+
+
+def test_the_state_of_another_recipe_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "denoiser.pt"
+    model, optimization = begun()
+    optimization.save(path, 3)
+    with_heads = Optimization([model, nn.Linear(2, 2)], RECIPE, STEPS)
+    wider = Optimization([nn.Sequential(nn.Conv2d(3, 9, 3))], RECIPE, STEPS)
+    for other in (with_heads, wider):
+        with pytest.raises(ValueError, match=r"denoiser\.pt is the state of another recipe"):
+            other.resume(path)
+    assert begun()[1].resume(path) == 3
+    assert begun()[1].resume(tmp_path / "none.pt") == 0

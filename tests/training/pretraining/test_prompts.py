@@ -22,7 +22,7 @@ from training.pretraining.renderer.attributes import (
     VIEWS,
     sample_scene,
 )
-from training.pretraining.renderer.prompts import describe
+from training.pretraining.renderer.prompts import describe, invented_word, with_unknown_words
 from training.pretraining.text import token_ids, train_tokenizer
 
 PRESETS = Path(__file__).parents[3] / "configs" / "presets"
@@ -178,3 +178,27 @@ def test_known_words_are_one_token_and_length_is_fixed(tokenizer):
     padded = tokenizer(["wearing"], padding="max_length", truncation=True, max_length=77)
     assert len(padded.input_ids[0]) == 77
     assert len(tokenizer("wearing").input_ids) == 3
+
+
+def test_unknown_words_come_beside_the_known_ones():
+    rng = random.Random(11)
+    for scene in scenes(200):
+        prompt = describe(scene, rng, complete=True)
+        longer = with_unknown_words(prompt, rng)
+        parts = iter(longer.split(", "))
+        added = 0
+        for known in prompt.split(", "):
+            found = next(part for part in parts if part == known or part.endswith(f" {known}"))
+            added += found != known
+        # Nothing known is lost or reordered, and one or two words are new.
+        assert 1 <= len(longer.split()) - len(prompt.split()) <= 2
+        assert added <= 2
+
+
+def test_invented_words_are_many_and_of_all_kinds():
+    rng = random.Random(12)
+    invented = [invented_word(rng) for _ in range(500)]
+    assert len(set(invented)) > 450
+    assert all(word == word.lower() and " " not in word for word in invented)
+    assert any(word.isalpha() for word in invented)
+    assert any(word[-1].isdigit() for word in invented)

@@ -9,7 +9,8 @@ from diffusers import StableDiffusionInstructPix2PixPipeline
 from PIL import Image
 from pydantic import ValidationError
 
-from training.pretraining import autoencoder, denoiser, latents, text
+from tests.factories.pretraining import CONFIGS, toy
+from training.pretraining import alignment, autoencoder, denoiser, latents
 from training.pretraining.config import OptimizerConfig, PretrainingConfig
 from training.pretraining.continuation import start_from
 from training.pretraining.export import export
@@ -18,32 +19,6 @@ from training.pretraining.renders import draw_all, load_renders
 from training.pretraining.workspace import Workspace, load_state, read_log
 
 pytestmark = pytest.mark.filterwarnings("default")
-
-CONFIGS = Path(__file__).parents[3] / "configs" / "training"
-
-
-def toy() -> PretrainingConfig:
-    smoke = PretrainingConfig.read(CONFIGS / "pretraining-smoke.yaml").model_dump()
-    smoke["workers"] = 1
-    smoke["save_every"] = 2
-    smoke["log_every"] = 1
-    smoke["renders"]["count"] = 12
-    smoke["autoencoder"]["steps"] = 4
-    smoke["text"]["corpus"] = 50
-    smoke["denoiser"] |= {"steps": 4, "triples": 10}
-    return PretrainingConfig.model_validate(smoke)
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A work directory in which all stages ran without an interruption."""
-    config, workspace = toy(), Workspace(tmp_path_factory.mktemp("pretraining"))
-    draw_all(config, workspace)
-    autoencoder.train(config, workspace)
-    latents.encode_all(config, workspace)
-    text.train_encoder(config, workspace)
-    denoiser.train(config, workspace)
-    return config, workspace
 
 
 def copy_of(workspace: Workspace, tmp_path: Path, *names: str) -> Workspace:
@@ -75,6 +50,17 @@ def test_an_interrupted_denoiser_ends_with_the_same_weights(trained, tmp_path):
     denoiser.train(config, other, stop=3)
     denoiser.train(config, other)
     whole, parts = load_state(workspace.denoiser), load_state(other.denoiser)
+    for first, second in zip(whole["modules"], parts["modules"], strict=True):
+        assert_same(first, second)
+
+
+def test_an_interrupted_alignment_ends_with_the_same_weights(trained, tmp_path):
+    config, workspace = trained
+    kept = ("latents", "tokenizer", "text_encoder.pt", "denoiser.pt", "reward.pt")
+    other = copy_of(workspace, tmp_path, *kept)
+    alignment.train(config, other, stop=3)
+    alignment.train(config, other)
+    whole, parts = load_state(workspace.alignment), load_state(other.alignment)
     for first, second in zip(whole["modules"], parts["modules"], strict=True):
         assert_same(first, second)
 
@@ -188,7 +174,7 @@ def test_training_goes_on_from_an_exported_model(trained, tmp_path):
     config = PretrainingConfig.model_validate(longer)
     other = copy_of(workspace, tmp_path / "other", "renders")
     start_from(folder, 4, config, other)
-    exported = denoiser.load(PretrainingConfig.model_validate(toy()), workspace).unet.half()
+    exported = alignment.load(toy(), workspace).unet.half()
     taken = load_state(other.denoiser)
     assert_same({k: v.float() for k, v in exported.state_dict().items()}, taken["modules"][0])
     latents.encode_all(config, other)

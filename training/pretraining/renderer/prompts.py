@@ -6,6 +6,7 @@ In many wordings and with parts missing; never with anything that the picture do
 from __future__ import annotations
 
 import random
+import string
 from collections.abc import Sequence
 
 from training.pretraining.renderer import words
@@ -13,6 +14,8 @@ from training.pretraining.renderer.attributes import OUTDOORS, Scene
 
 #: Garments that leave skin bare where no face is in the picture.
 _BARE = frozenset({"t-shirt", "tank top", "dress", "jumpsuit", "skirt", "shorts"})
+
+_CONSONANTS = "bcdfghjklmnprstvwz"
 
 
 def _wording(rng: random.Random, wordings: Sequence[str]) -> str:
@@ -85,6 +88,39 @@ def describe(
     rest = [", ".join(shot), *place, *light, *extras, *pose]
     rng.shuffle(rest)
     return ", ".join([first, *(part for part in rest if part)])
+
+
+def with_unknown_words(prompt: str, rng: random.Random) -> str:
+    """The prompt with one or two words that say nothing, as names, brands and trigger words do.
+
+    A model that never met any takes them for something: without these an invented word at the end
+    of a prompt made every third garment wrong.
+    """
+    parts = prompt.split(", ")
+    for _ in range(rng.choice((1, 1, 1, 2))):
+        word = invented_word(rng)
+        if rng.random() < 0.5:
+            parts.insert(rng.randrange(len(parts) + 1), word)
+        elif rng.random() < 0.5:
+            parts.append(word)
+        else:
+            # Never between the words of a phrase that mean something together.
+            parts[0] = f"{word} {parts[0]}"
+    return ", ".join(parts)
+
+
+def invented_word(rng: random.Random) -> str:
+    """A trigger word, a name or a number, which no picture has anything to do with."""
+    draw = rng.random()
+    if draw < 0.4:
+        return "".join(rng.choices(string.ascii_lowercase, k=rng.randint(3, 7)))
+    if draw < 0.9:
+        syllables = (
+            rng.choice(_CONSONANTS) + rng.choice("aeiouy") for _ in range(rng.randint(2, 4))
+        )
+        return "".join(syllables) + rng.choice(("", rng.choice(_CONSONANTS)))
+    letters = "".join(rng.choices(string.ascii_lowercase, k=rng.randint(0, 3)))
+    return f"{letters}{rng.randint(1, 9999)}"
 
 
 def _is_usual(scene: Scene) -> bool:

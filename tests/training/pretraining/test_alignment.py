@@ -1,0 +1,124 @@
+"""The reward model learns what latents show, and the denoiser to show what it is asked for."""
+
+import numpy as np
+import pytest
+import torch
+
+from training.pretraining import alignment, denoiser, latents, reward, text
+from training.pretraining.optimization import Optimization
+from training.pretraining.renderer import words
+from training.pretraining.renders import scene_at
+from training.pretraining.workspace import Workspace
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+def test_the_reward_model_learns_what_latents_show(trained):
+    config, workspace = trained
+    data = latents.load(config, workspace)
+    model = reward.RewardModel(config.reward, config.autoencoder.latent_channels)
+    optimization = Optimization([model], config.reward.optimizer, 200)
+    shown = torch.from_numpy(data.on_model[:8]).float()
+    scenes = [scene_at(config.renders.seed, index) for index in range(8)]
+    sums = []
+    for step in range(60):
+        losses = model.losses(shown, scenes)
+        assert all(values.shape == (8,) for values in losses.values())
+        loss = torch.stack(list(losses.values())).sum(0).mean()
+        optimization.step(loss, step)
+        sums.append(float(loss.detach()))
+    assert sums[-1] < 0.1 * sums[0]
+
+
+def test_what_the_framing_hides_does_not_count(trained):
+    config, workspace = trained
+    model = reward.load(config, workspace)
+    scenes = [scene_at(config.renders.seed, index) for index in range(40)]
+    losses = model.losses(torch.zeros(40, config.autoencoder.latent_channels, 24, 16), scenes)
+    with_head = torch.tensor([scene.shows_head for scene in scenes])
+    assert with_head.any()
+    assert not with_head.all()
+    for name in ("hair_style", "hair_colour", "age"):
+        assert torch.equal(losses[name] > 0, with_head)
+    assert (losses["garment"] > 0).all()
+    assert all(not values.requires_grad for values in losses.values())
+
+
+def test_samples_are_those_of_ddim(trained):
+    config, workspace = trained
+    models = denoiser.load(config, workspace)
+    data = latents.load(config, workspace)
+    recipe = config.alignment.model_copy(update={"sampling_steps": 5, "kept_steps": 2})
+    wish = alignment.draw_wish(data, recipe, config.renders.seed, 0)
+    with torch.no_grad():
+        made = alignment.sample(models, wish, recipe, 3, bfloat16=False)
+        states = models.text_encoder(text.token_ids(models.tokenizer, wish.prompts))[0]
+        models.schedule.set_timesteps(5)
+        expected = wish.noise
+        for time in models.schedule.timesteps:
+            velocity = models.unet(torch.cat([expected, wish.product], 1), time, states).sample
+            expected = models.schedule.step(velocity, time, expected).prev_sample
+    assert torch.allclose(made, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("first", [0, 2])
+def test_the_denoiser_learns_to_show_what_it_is_asked_for(trained, first):
+    config, workspace = trained
+    models = denoiser.load(config, workspace)
+    judge = reward.load(config, workspace)
+    data = latents.load(config, workspace)
+    recipe = config.alignment.model_copy(update={"samples": 4, "kept_steps": 2})
+    wish = alignment.draw_wish(data, recipe, config.renders.seed, 0)
+    optimizer = torch.optim.Adam(models.unet.parameters(), lr=3e-3)
+    frozen = {name: value.clone() for name, value in judge.state_dict().items()}
+    missing = []
+    for _ in range(120):
+        samples = alignment.sample(models, wish, recipe, first, bfloat16=False)
+        rewards = alignment.reward_loss(judge, samples, wish)
+        assert set(rewards) == set(alignment.PROMPTED)
+        loss = torch.stack(list(rewards.values())).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        missing.append(float(loss.detach()))
+    assert missing[-1] < 0.7 * missing[0]
+    assert all(torch.equal(frozen[name], value) for name, value in judge.state_dict().items())
+
+
+def test_of_a_picture_only_what_it_shows_is_asked(trained):
+    config, workspace = trained
+    data = latents.load(config, workspace)
+    recipe = config.alignment.model_copy(update={"samples": 60})
+    wish = alignment.draw_wish(data, recipe, config.renders.seed, 1)
+    by_prompt = wish.asked["background"].bool()
+    assert 0.4 < by_prompt.float().mean() < 0.9
+    assert wish.asked["garment"].all()
+    assert not wish.asked["pose"].any()
+    for prompt, scene, said in zip(wish.prompts, wish.scenes, by_prompt, strict=True):
+        if said:
+            assert any(word in prompt for word in words.FRAMINGS[scene.framing])
+    # The same step draws the same batch, another one another.
+    again = alignment.draw_wish(data, recipe, config.renders.seed, 1)
+    other = alignment.draw_wish(data, recipe, config.renders.seed, 2)
+    assert again.prompts == wish.prompts != other.prompts
+    assert np.array_equal(again.noise, wish.noise)
+
+
+def test_the_weights_go_a_part_of_the_way(trained):
+    config, workspace = trained
+    before = denoiser.load(config, workspace).unet.conv_out.weight
+    ends = []
+    for share in (0.25, 1.0):
+        recipe = config.alignment.model_copy(update={"share": share})
+        whole = config.model_copy(update={"alignment": recipe})
+        ends.append(alignment.load(whole, workspace).unet.conv_out.weight)
+    assert not torch.equal(before, ends[1])
+    assert torch.allclose(ends[0], before + 0.25 * (ends[1] - before), atol=1e-7)
+
+
+def test_an_alignment_that_was_not_run_is_named(trained, tmp_path):
+    config, _ = trained
+    with pytest.raises(FileNotFoundError, match="no aligned denoiser"):
+        alignment.load(config, Workspace(tmp_path))
+    with pytest.raises(FileNotFoundError, match="no reward model"):
+        reward.load(config, Workspace(tmp_path))

@@ -1,0 +1,197 @@
+"""Stage 7: train the denoiser on its own samples, until they show what they should.
+
+The velocity's error weighs what is large in a picture, and is taken from noisy renders, which say
+already what the denoiser has to decide by itself when it samples. So its own samples are judged by
+the reward model, and the gradient goes back through the last steps of sampling into the weights
+(DRaFT, Clark et al. 2023; AlignProp, Prabhudesai et al. 2023). The samples are made without
+guidance: what guidance exaggerates is learnt, and one pass of the denoiser is enough for each step.
+The velocity's error on renders is minimized all the while, and in the end the weights go only a
+part of the way: halfway between the denoiser before and after, samples show nearly all that is
+asked, and have none of the grain yet that pleases the reward model alone (WiSE-FT, Wortsman et al.
+2022).
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from diffusers import DDIMScheduler
+from diffusers.models.attention_processor import AttnProcessor
+
+from training.pretraining import denoiser, parallel, reward, text
+from training.pretraining import latents as latents_stage
+from training.pretraining.config import AlignmentConfig, PretrainingConfig
+from training.pretraining.denoiser import Models, draw_batch, losses_of
+from training.pretraining.latents import Latents
+from training.pretraining.optimization import Optimization
+from training.pretraining.progress import Steps
+from training.pretraining.renderer.attributes import Scene
+from training.pretraining.renderer.prompts import describe, with_unknown_words
+from training.pretraining.renders import scene_at
+from training.pretraining.reward import RewardModel
+from training.pretraining.workspace import Workspace, append_log
+
+#: What a complete prompt says, and what a product picture shows.
+PROMPTED: Final = (
+    "garment", "colour", "pattern", "subject", "skin", "hair_style", "hair_colour", "age", "view",
+    "framing", "background", "lighting",
+)  # fmt: skip
+SHOWN: Final = ("garment", "colour", "pattern")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What samples are asked to show.
+
+    Attributes:
+        noise: where sampling starts, (n, channels, 24, 16).
+        veil: noise that lies on the finished samples when they are judged, of the same shape.
+        product: latents of the product pictures, of the same shape.
+        prompts: n of them.
+        scenes: n, of which each sample has to show what `asked` names.
+        asked: attribute → 1 for the samples that are asked to show it, else 0, (n,).
+    """
+
+    noise: torch.Tensor
+    veil: torch.Tensor
+    product: torch.Tensor
+    prompts: list[str]
+    scenes: list[Scene]
+    asked: dict[str, torch.Tensor]
+
+
+def draw_wish(data: Latents, config: AlignmentConfig, scene_seed: int, step: int) -> Wish:
+    """This process's part of the batch of a step: a pure function of seed, step and rank.
+
+    A third asks by prompt alone, a third by product picture and prompt, and a third by a picture
+    with a prompt that does not say what it shows.
+    """
+    key = (config.seed, step, parallel.rank())
+    rng = random.Random(repr(key))
+    generator = np.random.default_rng(key)
+    count = config.samples // parallel.size()
+    indices = generator.integers(len(data.on_model), size=count)
+    product = torch.from_numpy(data.product[indices]).float()
+    noise, veil = (
+        torch.from_numpy(generator.standard_normal(product.shape, dtype=np.float32)) for _ in "12"
+    )
+    veil *= config.noise * torch.from_numpy(generator.random((count, 1, 1, 1), dtype=np.float32))
+    scenes = [scene_at(scene_seed, int(index)) for index in indices]
+    prompts, said = [], []
+    for row, scene in enumerate(scenes):
+        kind = rng.choice(("prompt", "both", "picture"))
+        if kind == "prompt":
+            product[row] = 0 if rng.random() < 0.2 else data.blank
+        prompt = describe(scene, rng, product_shown=True, complete=kind != "picture")
+        unknown = rng.random() < config.unknown_words
+        prompts.append(with_unknown_words(prompt, rng) if unknown else prompt)
+        said.append(SHOWN if kind == "picture" else PROMPTED)
+    asked = {
+        name: torch.tensor([float(name in names) for names in said]) for name in text.ATTRIBUTES
+    }
+    return Wish(noise, veil, product, prompts, scenes, asked)
+
+
+def sample(
+    models: Models, wish: Wish, config: AlignmentConfig, first: int, bfloat16: bool
+) -> torch.Tensor:
+    """Clean latents, made from the wish's noise; (n, channels, 24, 16).
+
+    Args:
+        models: the denoiser and what it listens to.
+        wish: what to show.
+        config: how many steps sampling has, and through how many the gradient goes.
+        first: of the sampling steps, the first with a gradient; what is left after it is done in
+            `config.kept_steps` longer ones.
+        bfloat16: compute in bfloat16 where autocast allows it.
+    """
+    schedule: DDIMScheduler = models.schedule
+    schedule.set_timesteps(config.sampling_steps)
+    grid = schedule.timesteps.tolist()
+    later = np.linspace(first, len(grid), config.kept_steps, endpoint=False).round().astype(int)
+    times = grid[:first] + [grid[index] for index in later]
+    kept = torch.cat([schedule.alphas_cumprod, torch.ones(1)])
+    ids = text.token_ids(models.tokenizer, wish.prompts)
+    latents = wish.noise
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        with torch.no_grad():
+            states = models.text_encoder(ids)[0]
+        for index, (now, after) in enumerate(zip(times, [*times[1:], -1], strict=True)):
+            with torch.set_grad_enabled(index >= first):
+                both = torch.cat([latents, wish.product], dim=1)
+                velocity = models.unet(both, now, states).sample.float()
+                # DDIM (Song et al. 2021) for a predicted velocity (Salimans & Ho 2022).
+                alpha, sigma = kept[now].sqrt(), (1 - kept[now]).sqrt()
+                clean = alpha * latents - sigma * velocity
+                noise = alpha * velocity + sigma * latents
+                latents = kept[after].sqrt() * clean + (1 - kept[after]).sqrt() * noise
+    return latents
+
+
+def reward_loss(judge: RewardModel, samples: torch.Tensor, wish: Wish) -> dict[str, torch.Tensor]:
+    """Cross entropy of what the samples were asked to show, mean over those; by attribute."""
+    losses = judge.losses(samples + wish.veil, wish.scenes)
+    return {
+        name: (losses[name] * wish.asked[name]).sum() / wish.asked[name].sum().clamp(min=1)
+        for name in PROMPTED
+    }
+
+
+def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = None) -> None:
+    """Train in this process, resuming from the last saved state, at most up to step `stop`."""
+    recipe, seed = config.alignment, config.renders.seed
+    data = latents_stage.load(config, workspace)
+    judge = reward.load(config, workspace)
+    models = denoiser.load(config, workspace)
+    models.unet.set_attn_processor(AttnProcessor())
+    optimization = Optimization(models.trained, recipe.optimizer, recipe.steps)
+    start = optimization.resume(workspace.alignment)
+    # The batches of renders go on where the stage before ended.
+    renders = config.denoiser.model_copy(update={"batch": recipe.batch})
+    end = min(recipe.steps, stop or recipe.steps)
+    with Steps("alignment", start, end) as steps:
+        for step in steps:
+            began = time.perf_counter()
+            batch = draw_batch(data, renders, seed, config.denoiser.steps + step)
+            wish = draw_wish(data, recipe, seed, step)
+            first = int(np.random.default_rng((recipe.seed, step)).choice(recipe.first_steps))
+            samples = sample(models, wish, recipe, first, config.denoiser.bfloat16)
+            rewards = reward_loss(judge, samples, wish)
+            missing = torch.stack(list(rewards.values())).mean()
+            losses = losses_of(models, batch, renders)
+            velocity, attributes = losses.velocity.mean(), losses.attributes.mean()
+            total = velocity + config.denoiser.attribute_weight * attributes
+            norm = optimization.step(total + recipe.reward_weight * missing, step)
+            figures = {"loss": float(velocity.detach()), "missing": float(missing.detach())}
+            steps.show(**figures)
+            if step % config.log_every == 0 and parallel.rank() == 0:
+                parts = {name: round(float(value.detach()), 4) for name, value in rewards.items()}
+                figures |= {"norm": norm, "seconds": time.perf_counter() - began, "first": first}
+                append_log(workspace.log, {"stage": "alignment", "step": step, **figures, **parts})
+            if (step + 1) % config.save_every == 0 or step + 1 == end:
+                optimization.save(workspace.alignment, step + 1)
+
+
+@torch.no_grad()
+def load(config: PretrainingConfig, workspace: Workspace) -> Models:
+    """The averaged models of the last saved state, `config.alignment.share` of the way there.
+
+    Raises:
+        FileNotFoundError: the stage has not been run.
+    """
+    if not workspace.alignment.exists():
+        raise FileNotFoundError(f"no aligned denoiser in {workspace.root}; run that stage first")
+    recipe = config.alignment
+    models, before = denoiser.load(config, workspace), denoiser.load(config, workspace)
+    optimization = Optimization(models.trained, recipe.optimizer, recipe.steps)
+    optimization.resume(workspace.alignment)
+    optimization.average.copy_to(models.trained)
+    for after, start in zip(models.unet.parameters(), before.unet.parameters(), strict=True):
+        after.copy_(torch.lerp(start, after, recipe.share))
+    models.unet.eval()
+    return models
