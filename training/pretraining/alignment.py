@@ -169,7 +169,7 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
             norm = optimization.step(total + recipe.reward_weight * missing, step)
             figures = {"loss": float(velocity.detach()), "missing": float(missing.detach())}
             steps.show(**figures)
-            if step % config.log_every == 0 and parallel.rank() == 0:
+            if parallel.rank() == 0:
                 parts = {name: round(float(value.detach()), 4) for name, value in rewards.items()}
                 figures |= {"norm": norm, "seconds": time.perf_counter() - began, "first": first}
                 append_log(workspace.log, {"stage": "alignment", "step": step, **figures, **parts})
