@@ -45,7 +45,8 @@ def _result(verdict: Verdict, config: TrainingConfig) -> Result:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        names = list(verdict.having)
+        # Of bodies the judge says nearly always the same.
+        names = [name for name in verdict.having if name != "body"]
         places = range(len(names))
         for offset, shares, label, colour in (
             (-0.2, verdict.without, "without the LoRA", plots.OTHER),
@@ -61,13 +62,14 @@ def _result(verdict: Verdict, config: TrainingConfig) -> Result:
         axes.set_yticks(list(places), [name.replace("_", " ") for name in names])
         axes.invert_yaxis()
         axes.set_xlabel("% of the pictures")
+        axes.set_xlim(0, 135)  # Room for the legend.
         plots.limit(axes, _PERCENT, "target", vertical=True)
         plots.tidy(axes)
 
     return Result(
         name="subject",
-        title=f"One person, learnt in {minutes:.1f} minutes: {identity:.0%} of the pictures show "
-        f"her, {garment:.0%} the garment of the prompt",
+        title=f"One person, learnt in {minutes:.1f} minutes: {identity:.0%} show her, "
+        f"{garment:.0%} the garment",
         method=(
             f"A LoRA from {PICTURES} renders of one identity in other clothes, {config.steps} "
             f"steps of {config.batch_size}, rank {config.rank}. Then {PROMPTS} pictures of prompts "
