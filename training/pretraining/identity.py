@@ -118,7 +118,7 @@ def _drawn(scenes: list[Scene]) -> Pictures:
 
 
 def trained_identity_judge(
-    workspace: Workspace, *, seed: int, count: int = 20_000, steps: int = 3600, batch: int = 32
+    workspace: Workspace, *, seed: int, count: int = 20_000, steps: int = 4500, batch: int = 32
 ) -> tuple[IdentityJudge, dict[str, float]]:
     """Train a judge or take it from the cache; returns it with its held-out accuracies."""
     path = workspace.root / "identity-judge.pt"

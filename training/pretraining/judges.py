@@ -155,7 +155,7 @@ def worn(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 
 def trained_judge(
-    workspace: Workspace, *, seed: int, count: int = 20_000, steps: int = 3600, batch: int = 32
+    workspace: Workspace, *, seed: int, count: int = 20_000, steps: int = 4500, batch: int = 32
 ) -> tuple[Judge, dict[str, float]]:
     """Train a judge or take it from the cache; returns it with its held-out accuracies."""
     path = workspace.root / "judge.pt"
