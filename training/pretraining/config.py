@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(gt=0)]
@@ -120,6 +120,16 @@ class AlignmentConfig(_Section):
     unknown_words: Share = Field(description="Share of the prompts with words that say nothing")
     seed: int
     optimizer: OptimizerConfig
+
+    @model_validator(mode="after")
+    def _steps_are_left(self) -> Self:
+        last = self.sampling_steps - self.kept_steps
+        if not all(0 <= first <= last for first in self.first_steps):
+            raise ValueError(
+                f"first_steps must lie in 0..{last}: sampling has {self.sampling_steps} steps, and "
+                f"the gradient goes through {self.kept_steps}"
+            )
+        return self
 
 
 class PretrainingConfig(_Section):

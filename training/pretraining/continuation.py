@@ -33,7 +33,7 @@ def start_from(folder: Path, step: int, config: PretrainingConfig, workspace: Wo
         FileExistsError: a denoiser has been trained there already.
     """
     if workspace.denoiser.exists():
-        raise FileExistsError(f"{workspace.root} has a denoiser; go on without --start-from")
+        raise FileExistsError(f"{workspace.root} has a denoiser; go on without --continue-from")
     workspace.root.mkdir(parents=True, exist_ok=True)
     autoencoder = AutoencoderKL.from_pretrained(str(folder / "vae"), dtype=torch.float32)
     save_state(workspace.fixed_autoencoder, {"model": autoencoder.state_dict()})

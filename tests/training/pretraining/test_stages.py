@@ -199,5 +199,12 @@ def test_a_recipe_with_an_unknown_key_is_refused():
         PretrainingConfig.model_validate(recipe)
 
 
+def test_an_alignment_that_begins_after_the_last_step_is_refused():
+    recipe = toy().model_dump()
+    recipe["alignment"]["first_steps"] = [0, 3]
+    with pytest.raises(ValidationError, match=r"first_steps must lie in 0\.\.2"):
+        PretrainingConfig.model_validate(recipe)
+
+
 def test_the_committed_recipe_is_valid():
     PretrainingConfig.read(CONFIGS / "pretraining.yaml")
