@@ -38,10 +38,14 @@ from training.pretraining.workspace import Workspace, append_log
 
 #: What a complete prompt says, and what a product picture shows.
 PROMPTED: Final = (
-    "garment", "colour", "pattern", "subject", "skin", "hair_style", "hair_colour", "age", "view",
-    "framing", "background", "lighting",
+    "garment", "colour", "pattern", "subject", "skin", "hair_style", "hair_colour", "age", "body",
+    "view", "framing", "background", "lighting",
 )  # fmt: skip
 SHOWN: Final = ("garment", "colour", "pattern")
+#: What samples fail to show most often counts twice.
+_EMPHASIS: Final = {"garment": 2.0, "pattern": 2.0, "skin": 2.0, "hair_style": 2.0}
+#: How often samples are asked for by prompt, by prompt and product picture, by picture.
+_KINDS: Final = (0.4, 0.2, 0.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,8 @@ class Wish:
 def draw_wish(data: Latents, config: AlignmentConfig, scene_seed: int, step: int) -> Wish:
     """This process's part of the batch of a step: a pure function of seed, step and rank.
 
-    A third asks by prompt alone, a third by product picture and prompt, and a third by a picture
-    with a prompt that does not say what it shows.
+    Some ask by prompt alone, some by product picture and prompt, and some by a picture with a
+    prompt that does not say what it shows.
     """
     key = (config.seed, step, parallel.rank())
     rng = random.Random(repr(key))
@@ -84,13 +88,14 @@ def draw_wish(data: Latents, config: AlignmentConfig, scene_seed: int, step: int
     scenes = [scene_at(scene_seed, int(index)) for index in indices]
     prompts, said = [], []
     for row, scene in enumerate(scenes):
-        kind = rng.choice(("prompt", "both", "picture"))
+        kind = rng.choices(("prompt", "both", "picture"), _KINDS)[0]
         if kind == "prompt":
             product[row] = 0 if rng.random() < 0.2 else data.blank
-        prompt = describe(scene, rng, product_shown=True, complete=kind != "picture")
+        silent = kind == "picture"
+        prompt = describe(scene, rng, product_shown=True, complete=not silent, silent=silent)
         unknown = rng.random() < config.unknown_words
         prompts.append(with_unknown_words(prompt, rng) if unknown else prompt)
-        said.append(SHOWN if kind == "picture" else PROMPTED)
+        said.append(SHOWN if silent else PROMPTED)
     asked = {
         name: torch.tensor([float(name in names) for names in said]) for name in text.ATTRIBUTES
     }
@@ -142,6 +147,13 @@ def reward_loss(judge: RewardModel, samples: torch.Tensor, wish: Wish) -> dict[s
     }
 
 
+def emphasized(losses: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The mean of the losses, weighted by `_EMPHASIS`."""
+    weights = [_EMPHASIS.get(name, 1.0) for name in losses]
+    total = sum(weight * loss for weight, loss in zip(weights, losses.values(), strict=True))
+    return torch.as_tensor(total) / sum(weights)
+
+
 def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = None) -> None:
     """Train in this process, resuming from the last saved state, at most up to step `stop`."""
     recipe, seed = config.alignment, config.renders.seed
@@ -162,7 +174,7 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
             first = int(np.random.default_rng((recipe.seed, step)).choice(recipe.first_steps))
             samples = sample(models, wish, recipe, first, config.denoiser.bfloat16)
             rewards = reward_loss(judge, samples, wish)
-            missing = torch.stack(list(rewards.values())).mean()
+            missing = emphasized(rewards)
             losses = losses_of(models, batch, renders)
             velocity, attributes = losses.velocity.mean(), losses.attributes.mean()
             total = velocity + config.denoiser.attribute_weight * attributes

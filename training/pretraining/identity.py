@@ -72,8 +72,8 @@ class IdentityJudge(nn.Module):
         self.deep = _stage(96, 128)
         self.attention = nn.Conv2d(128, len(TRAITS), 1)
         # A build is told by how far apart the contours are: this keeps the positions.
-        self.layout = nn.Conv2d(128, 32, 1)
-        self.placed = nn.Sequential(nn.Linear(32 * 12 * 8, 160), nn.ReLU())
+        self.layout = nn.Conv2d(96, 24, 1)
+        self.placed = nn.Sequential(nn.Linear(24 * 24 * 16, 160), nn.ReLU())
         features = 4 * 128 + 160
         self.heads = nn.ModuleDict(
             {
@@ -84,9 +84,10 @@ class IdentityJudge(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
         """Pictures (n, 3, 192, 128) in -1..1 → logits by trait."""
-        deep = self.deep(self.body(functional.pixel_unshuffle(pictures, 2)))
+        middle = self.body(functional.pixel_unshuffle(pictures, 2))
+        deep = self.deep(middle)
         whole = torch.cat([deep.mean((2, 3)), deep.amax((2, 3))], 1)
-        placed = self.placed(torch.relu(self.layout(deep)).flatten(1))
+        placed = self.placed(torch.relu(self.layout(middle)).flatten(1))
         attention = self.attention(deep).flatten(2).softmax(2)
         flat = deep.flatten(2)
         logits = {}

@@ -90,6 +90,8 @@ def shows(scene: Scene, attribute: str) -> bool:
     """Whether an attribute can be seen in the scene's picture."""
     if attribute in _OF_THE_HEAD:
         return scene.shows_head
+    if attribute == "body":
+        return scene.framing != "detail"
     return attribute != "skin" or shows_skin(scene)
 
 

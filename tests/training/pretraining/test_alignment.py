@@ -76,7 +76,7 @@ def test_the_denoiser_learns_to_show_what_it_is_asked_for(trained, first):
         samples = alignment.sample(models, wish, recipe, first, bfloat16=False)
         rewards = alignment.reward_loss(judge, samples, wish)
         assert set(rewards) == set(alignment.PROMPTED)
-        loss = torch.stack(list(rewards.values())).mean()
+        loss = alignment.emphasized(rewards)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -97,11 +97,19 @@ def test_of_a_picture_only_what_it_shows_is_asked(trained):
     for prompt, scene, said in zip(wish.prompts, wish.scenes, by_prompt, strict=True):
         if said:
             assert any(word in prompt for word in words.FRAMINGS[scene.framing])
+        else:
+            assert any(word in prompt for word in words.PRODUCT)
     # The same step draws the same batch, another one another.
     again = alignment.draw_wish(data, recipe, config.renders.seed, 1)
     other = alignment.draw_wish(data, recipe, config.renders.seed, 2)
     assert again.prompts == wish.prompts != other.prompts
     assert np.array_equal(again.noise, wish.noise)
+
+
+def test_what_is_hard_to_show_counts_more():
+    easy, hard = torch.tensor(1.0), torch.tensor(4.0)
+    assert alignment.emphasized({"colour": easy, "framing": hard}) == pytest.approx(2.5)
+    assert alignment.emphasized({"colour": easy, "garment": hard}) == pytest.approx(3.0)
 
 
 def test_the_weights_go_a_part_of_the_way(trained):

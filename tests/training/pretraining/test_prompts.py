@@ -49,6 +49,8 @@ def test_a_complete_prompt_names_all_that_is_judged():
         if scene.shows_head:
             assert says(prompt, words.SKIN[scene.skin])
             assert says(prompt, words.HAIR_COLOURS[scene.hair_colour])
+        if scene.framing != "detail" and scene.body != "average":
+            assert says(prompt, words.BODIES[scene.body])
         assert prompt == prompt.lower()
         assert "  " not in prompt
 
@@ -132,6 +134,16 @@ def test_wordings_vary_and_leave_parts_out():
     assert len(prompts) > 40
     assert any("product" in prompt for prompt in prompts)
     assert any(not says(prompt, words.COLOURS[scene.colour]) for prompt in prompts)
+
+
+def test_a_silent_prompt_leaves_the_product_to_its_picture():
+    rng = random.Random(4)
+    for scene in scenes(300):
+        prompt = describe(scene, rng, product_shown=True, silent=True)
+        person_and_product = prompt.replace(",", " ").split()
+        assert says(prompt, words.PRODUCT)
+        assert not set(person_and_product) & set(words.GARMENTS[scene.garment])
+        assert not says(prompt, words.PATTERNS[scene.pattern]) or scene.pattern == "plain"
 
 
 def test_no_prompt_contradicts_its_garment():

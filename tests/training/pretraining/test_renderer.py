@@ -11,6 +11,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from training.pretraining.renderer import attributes
 from training.pretraining.renderer.attributes import (
+    BODY_TYPES,
     COLOURS,
     FRAMINGS,
     GARMENTS,
@@ -216,3 +217,13 @@ def test_the_person_is_as_large_as_the_framing_says():
     assert heights["full body"][1] < 191
     assert heights["upper body"][1] == heights["upper three quarters"][1] == 191
     assert all(first > 0 for first, _ in heights.values())
+
+
+@pytest.mark.parametrize("garment", ["t-shirt", "jeans", "coat"])
+@pytest.mark.parametrize(("view", "pixels"), [("front", 4), ("back", 4), ("side", 2)])
+def test_bodies_are_told_apart_by_their_contours(garment, view, pixels):
+    scenes = [scene_of(garment, framing="full body", view=view, body=body) for body in BODY_TYPES]
+    masks = [render_on_model(scene)[1].foreground > 128 for scene in scenes]
+    for one, other in itertools.combinations(masks, 2):
+        widths = one.sum(1).astype(int) - other.sum(1).astype(int)
+        assert np.abs(widths).max() >= pixels

@@ -50,7 +50,12 @@ def shot_phrase(scene: Scene, rng: random.Random) -> str:
 
 
 def describe(
-    scene: Scene, rng: random.Random, *, product_shown: bool = False, complete: bool = False
+    scene: Scene,
+    rng: random.Random,
+    *,
+    product_shown: bool = False,
+    complete: bool = False,
+    silent: bool = False,
 ) -> str:
     """Write a prompt for a scene.
 
@@ -60,12 +65,16 @@ def describe(
         product_shown: a product picture goes with the prompt, so often it does not say what
             the product is.
         complete: name everything that the picture shows and a judge may ask for.
+        silent: leave it to the product picture what the product is.
 
     Returns:
         A prompt in lower case.
     """
     composed = rng.random() < 0.4
-    product = _product_phrase(scene, rng, named=not product_shown, complete=complete)
+    if silent:
+        product = rng.choice(words.PRODUCT)
+    else:
+        product = _product_phrase(scene, rng, named=not product_shown, complete=complete)
     wearing = words.CARRYING if scene.region == "bag" else words.WEARING
     verb = "wearing" if composed else rng.choice(wearing)
     first = f"{_person_phrase(scene, rng, complete=complete, composed=composed)} {verb} {product}"
@@ -190,6 +199,9 @@ def _traits(scene: Scene, rng: random.Random, *, complete: bool) -> list[str]:
             traits.append(rng.choice(words.EYES))
     if shows_skin(scene) and (complete or rng.random() < 0.35):
         traits.append(_wording(rng, words.SKIN[scene.skin]))
-    if scene.framing != "detail" and rng.random() < (0.15 if scene.body == "average" else 0.5):
-        traits.append(_wording(rng, words.BODIES[scene.body]))
+    if scene.framing != "detail":
+        # A build that is not said is the average one.
+        often = 0.15 if scene.body == "average" else 0.5
+        if rng.random() < often or (complete and scene.body != "average"):
+            traits.append(_wording(rng, words.BODIES[scene.body]))
     return traits
