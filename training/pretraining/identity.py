@@ -14,7 +14,7 @@ from torch.nn import functional
 from tqdm import trange
 
 from training.pretraining.autoencoder import to_tensor
-from training.pretraining.judges import JUDGE_OPTIMIZER, worn
+from training.pretraining.judges import JUDGE_OPTIMIZER, mirrored, worn
 from training.pretraining.optimization import Optimization
 from training.pretraining.renderer.attributes import (
     AGES,
@@ -119,7 +119,7 @@ def _drawn(scenes: list[Scene]) -> Pictures:
 
 
 def trained_identity_judge(
-    workspace: Workspace, *, seed: int, count: int = 20_000, steps: int = 4500, batch: int = 32
+    workspace: Workspace, *, seed: int, count: int = 24_000, steps: int = 5000, batch: int = 32
 ) -> tuple[IdentityJudge, dict[str, float]]:
     """Train a judge or take it from the cache; returns it with its held-out accuracies."""
     path = workspace.root / "identity-judge.pt"
@@ -136,9 +136,9 @@ def trained_identity_judge(
     optimization = Optimization([judge], JUDGE_OPTIMIZER, steps)
     for step in trange(steps, desc="identity judge", mininterval=5):
         chosen = torch.randint(count, (batch,), generator=generator)
-        shown = worn(to_tensor(pictures[chosen.numpy()]), generator)
+        (shown,) = mirrored(generator, to_tensor(pictures[chosen.numpy()]))
         with torch.autocast("cpu", torch.bfloat16):
-            logits = judge(shown)
+            logits = judge(worn(shown, generator))
         loss = torch.zeros(())
         for column, name in enumerate(TRAITS):
             expected = classes[chosen, column]

@@ -144,6 +144,17 @@ def _scenes(stream: str, count: int, seed: int) -> list[Scene]:
     return [sample_scene(random.Random(f"{seed}:{stream}:{index}")) for index in range(count)]
 
 
+def mirrored(generator: torch.Generator, *parts: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Half of the rows the other way round, which changes nothing that is judged; (n, ..., width).
+
+    The same rows of every part.
+    """
+    turned = torch.rand(len(parts[0]), generator=generator) < 0.5
+    return tuple(
+        torch.where(turned.view(-1, *[1] * (part.ndim - 1)), part.flip(-1), part) for part in parts
+    )
+
+
 def worn(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Pictures with the blur and noise that a decoder leaves, which must not decide."""
     count = len(pictures)
@@ -155,7 +166,7 @@ def worn(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 
 def trained_judge(
-    workspace: Workspace, *, seed: int, count: int = 20_000, steps: int = 4500, batch: int = 32
+    workspace: Workspace, *, seed: int, count: int = 24_000, steps: int = 5000, batch: int = 32
 ) -> tuple[Judge, dict[str, float]]:
     """Train a judge or take it from the cache; returns it with its held-out accuracies."""
     path = workspace.root / "judge.pt"
@@ -171,10 +182,12 @@ def trained_judge(
     optimization = Optimization([judge], JUDGE_OPTIMIZER, steps)
     for step in (bar := trange(steps, desc="judge", mininterval=5)):
         chosen = torch.randint(count, (batch,), generator=generator)
-        pictures = worn(to_tensor(data.pictures[chosen.numpy()]), generator)
+        pictures, masks = mirrored(
+            generator, to_tensor(data.pictures[chosen.numpy()]), data.masks[chosen]
+        )
         with torch.autocast("cpu", torch.bfloat16):
-            logits, mask = judge(pictures)
-        loss = functional.binary_cross_entropy_with_logits(mask.float(), data.masks[chosen])
+            logits, mask = judge(worn(pictures, generator))
+        loss = functional.binary_cross_entropy_with_logits(mask.float(), masks)
         for column, name in enumerate(CLASSES):
             expected = data.classes[chosen, column]
             loss = loss + functional.cross_entropy(logits[name].float(), expected)
