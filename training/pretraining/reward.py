@@ -54,60 +54,35 @@ class _Block(nn.Module):
 
 
 class RewardModel(nn.Module):
-    """Latents (n, channels, 24, 16) → logits of every attribute of the scene that they show.
-
-    What is where is told from the coarse grid as a whole. Small things, as a face is in a picture
-    of the whole figure, are looked for by attention in a finer grid, whose features are not
-    normalized: the level of a colour, which tells one skin tone from the next, is kept.
-    """
+    """Latents (n, channels, 24, 16) → logits of every attribute of the scene that they show."""
 
     def __init__(self, config: RewardConfig, latent_channels: int) -> None:
         super().__init__()
         fine, middle, deep = config.channels
-        self.fine = nn.Sequential(
+        self.layers = nn.Sequential(
             nn.Conv2d(latent_channels, fine, 3, padding=1),
             _Block(fine),
             nn.Conv2d(fine, middle, 3, padding=1, stride=2),
             _Block(middle),
             _Block(middle),
-        )
-        self.coarse = nn.Sequential(
             nn.Conv2d(middle, deep, 3, padding=1, stride=2),
             _Block(deep),
             nn.GroupNorm(_GROUPS, deep),
             nn.SiLU(),
         )
         cells = (HEIGHT // 32) * (WIDTH // 32)
-        self.whole = nn.Sequential(nn.Flatten(), nn.Linear(deep * cells, 256), nn.SiLU())
-        self.attention = nn.Conv2d(middle, len(ATTRIBUTES), 1)
-        self.heads = nn.ModuleDict(
-            {
-                name: nn.Sequential(
-                    nn.Linear(middle + 256, 96), nn.SiLU(), nn.Linear(96, len(values))
-                )
-                for name, values in ATTRIBUTES.items()
-            }
-        )
-
-    def forward(self, latents: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Logits by attribute, (n, values) each."""
-        features = self.fine(latents)
-        whole = self.whole(self.coarse(features))
-        weights = self.attention(features).flatten(2).softmax(2)
-        found = torch.einsum("nak,nck->anc", weights, features.flatten(2))
-        return {
-            name: head(torch.cat([part, whole], 1)).float()
-            for part, (name, head) in zip(found, self.heads.items(), strict=True)
-        }
+        self.hidden = nn.Sequential(nn.Flatten(), nn.Linear(deep * cells, 256), nn.SiLU())
+        self.sizes = [len(names) for names in ATTRIBUTES.values()]
+        self.logits = nn.Linear(256, sum(self.sizes))
 
     def losses(self, latents: torch.Tensor, scenes: list[Scene]) -> dict[str, torch.Tensor]:
         """Cross entropy of each attribute, (n,) each; 0 where the framing hides it."""
+        logits = self.logits(self.hidden(self.layers(latents))).float().split(self.sizes, dim=1)
         losses = {}
-        for name, logits in self(latents).items():
-            names = ATTRIBUTES[name]
+        for part, (name, names) in zip(logits, ATTRIBUTES.items(), strict=True):
             expected = torch.tensor([names.index(getattr(scene, name)) for scene in scenes])
             visible = torch.tensor([float(shows(scene, name)) for scene in scenes])
-            losses[name] = functional.cross_entropy(logits, expected, reduction="none") * visible
+            losses[name] = functional.cross_entropy(part, expected, reduction="none") * visible
         return losses
 
 
