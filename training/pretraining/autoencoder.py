@@ -89,7 +89,7 @@ def loss_of(model: AutoencoderKL, pictures: torch.Tensor, config: AutoencoderCon
 def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = None) -> None:
     """Train in this process, resuming from the last saved state, at most up to step `stop`."""
     recipe = config.autoencoder
-    renders = load_renders(workspace, config.renders.count)
+    renders = load_renders(config, workspace)
     torch.manual_seed(recipe.seed)
     model = build(recipe)
     optimization = Optimization([model], recipe.optimizer, recipe.steps)

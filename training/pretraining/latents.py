@@ -66,7 +66,7 @@ def normalize(model: AutoencoderKL, pictures: Pictures) -> None:
 
 def encode_all(config: PretrainingConfig, workspace: Workspace) -> None:
     """Encode this process's shards of both picture sets; finished shards are kept."""
-    renders = load_renders(workspace, config.renders.count)
+    renders = load_renders(config, workspace)
     model = normalized_autoencoder(config, workspace)
     jobs = [
         (name, start)
@@ -107,7 +107,7 @@ def normalized_autoencoder(config: PretrainingConfig, workspace: Workspace) -> A
     state = load_state(path)
     if state is None:
         model = autoencoder.load(config, workspace)
-        renders = load_renders(workspace, config.renders.count)
+        renders = load_renders(config, workspace)
         sample = min(500, config.renders.count)
         normalize(model, np.concatenate([renders.on_model[:sample], renders.product[:sample]]))
         save_state(path, {"model": model.state_dict()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,18 +59,38 @@ def draw_all(config: PretrainingConfig, workspace: Workspace) -> None:
     """Draw this process's chunks of the data set; finished chunks are kept."""
     count, seed = config.renders.count, config.renders.seed
     workspace.renders.mkdir(parents=True, exist_ok=True)
-    renders = load_renders(workspace, count)
+    renders = _open_both(workspace, count)
     starts = range(0, count, _CHUNK)[parallel.rank() :: parallel.size()]
     for start in tqdm(starts, desc="renders", disable=parallel.rank() > 0):
-        marker = workspace.renders / f"{start:06d}-{_CHUNK}-{seed}.done"
+        marker = _marker(workspace, start, seed)
         if not marker.exists():
             for index in range(start, min(start + _CHUNK, count)):
                 renders.on_model[index], renders.product[index] = draw_pair(seed, index)
             marker.touch()
 
 
-def load_renders(workspace: Workspace, count: int) -> Renders:
-    """Open the pictures that `draw_all` drew."""
+def load_renders(config: PretrainingConfig, workspace: Workspace) -> Renders:
+    """Open the pictures that `draw_all` drew.
+
+    Raises:
+        FileNotFoundError: some have not been drawn, so that they would be black.
+    """
+    count, seed = config.renders.count, config.renders.seed
+    markers = [_marker(workspace, start, seed) for start in range(0, count, _CHUNK)]
+    missing = sum(not marker.exists() for marker in markers)
+    if missing:
+        raise FileNotFoundError(
+            f"{missing} of {len(markers)} parts of the renders are missing in "
+            f"{workspace.renders}; run that stage first"
+        )
+    return _open_both(workspace, count)
+
+
+def _marker(workspace: Workspace, start: int, seed: int) -> Path:
+    return workspace.renders / f"{start:06d}-{_CHUNK}-{seed}.done"
+
+
+def _open_both(workspace: Workspace, count: int) -> Renders:
     on_model, product = (_open(workspace, name, count) for name in ("on_model", "product"))
     return Renders(on_model, product)
 

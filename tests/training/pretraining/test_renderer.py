@@ -227,3 +227,10 @@ def test_bodies_are_told_apart_by_their_contours(garment, view, pixels):
     for one, other in itertools.combinations(masks, 2):
         widths = one.sum(1).astype(int) - other.sum(1).astype(int)
         assert np.abs(widths).max() >= pixels
+
+
+@pytest.mark.parametrize("index", [25431])
+def test_outlines_that_all_but_coincide_are_drawn(index):
+    # Skia could not join these legs while their unit was a head.
+    _, masks = render_on_model(scene_at(7, index))
+    assert (masks.person > 128).mean() > 0.05

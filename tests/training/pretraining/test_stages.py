@@ -1,5 +1,6 @@
 """Every stage at toy size, and what an interruption may not change."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ def test_an_interrupted_alignment_ends_with_the_same_weights(trained, tmp_path):
 
 def test_finished_renders_are_not_drawn_again(trained):
     config, workspace = trained
-    pictures = load_renders(workspace, config.renders.count)
+    pictures = load_renders(config, workspace)
     before = pictures.on_model[0].copy()
     try:
         pictures.on_model[0] = 0
@@ -78,9 +79,18 @@ def test_finished_renders_are_not_drawn_again(trained):
     assert all(picture.any() for picture in pictures.product)
 
 
+def test_missing_renders_are_not_taken_for_black_pictures(trained, tmp_path):
+    config, workspace = trained
+    other = Workspace(tmp_path)
+    shutil.copytree(workspace.renders, other.renders)
+    next(other.renders.glob("*.done")).unlink()
+    with pytest.raises(FileNotFoundError, match="1 of 1 parts of the renders are missing"):
+        load_renders(config, other)
+
+
 def test_folding_keeps_reconstructions_and_makes_latents_normal(trained):
     config, workspace = trained
-    pictures = np.array(load_renders(workspace, config.renders.count).on_model)
+    pictures = np.array(load_renders(config, workspace).on_model)
     before = autoencoder.load(config, workspace)
     after = autoencoder.load(config, workspace)
     latents.normalize(after, pictures)

@@ -13,7 +13,9 @@ from training.pretraining.renderer.fabric import Cloth
 from training.pretraining.renderer.figure import leg_line
 from training.pretraining.renderer.shapes import (
     Point,
+    crossing,
     cut,
+    joined,
     line,
     outline,
     polygon,
@@ -70,14 +72,14 @@ def draw_legwear(canvas: Canvas, body: Body, cloth: Cloth, name: str) -> None:
         panel(canvas, cloth, first)
         canvas.shade(first, cloth.fold, 0.30)
     # One outline, so that no seam shows where leg and hips meet.
-    whole = skia.Op(second, _pelvis(body), skia.kUnion_PathOp)
+    whole = joined(second, _pelvis(body))
     if not body.profile:
-        whole = skia.Op(whole, first, skia.kUnion_PathOp)
+        whole = joined(whole, first)
     panel(canvas, cloth, whole, 0.8)
     if not body.profile:
-        crossed = skia.Op(first, second, skia.kIntersect_PathOp)
+        crossed = crossing(first, second)
         below = skia.Path().addRect(skia.Rect(-3, CROTCH + 0.3, 3, 8))
-        canvas.stroke(skia.Op(crossed, below, skia.kIntersect_PathOp), cloth.seam, 0.8, alpha=0.5)
+        canvas.stroke(crossing(crossed, below), cloth.seam, 0.8, alpha=0.5)
         for leg, path in zip(body.legs, (first, second), strict=True):
             _leg_shade(canvas, body, cloth, leg, path)
         x = body.centre(CROTCH)
