@@ -45,8 +45,7 @@ def _result(verdict: Verdict, config: TrainingConfig) -> Result:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        # Of bodies the judge says nearly always the same.
-        names = [name for name in verdict.having if name != "body"]
+        names = list(verdict.having)
         places = range(len(names))
         for offset, shares, label, colour in (
             (-0.2, verdict.without, "without the LoRA", plots.OTHER),
@@ -72,10 +71,9 @@ def _result(verdict: Verdict, config: TrainingConfig) -> Result:
         f"{garment:.0%} the garment",
         method=(
             f"A LoRA from {PICTURES} renders of one identity in other clothes, {config.steps} "
-            f"steps of {config.batch_size}, rank {config.rank}. Then {PROMPTS} pictures of prompts "
+            f"steps of {config.batch_size}, rank {config.rank}, as the model's defaults have it. Then {PROMPTS} pictures of prompts "
             "with its trigger word, judged by classifiers that saw renders only. The identity "
-            "counts if skin, hair style and hair colour are all right; of bodies the judge knows "
-            "too little."
+            "counts if skin, hair style, hair colour and body are all right."
         ),
         targets=[
             Target("time to train", minutes, _MINUTES, "min"),

@@ -86,6 +86,18 @@ class Defaults(Entry):
     negative_prompt: str = ""
 
 
+class TrainingDefaults(Entry):
+    """Values of a training that names none; what a file does not name is good for large models."""
+
+    steps: int = Field(1000, ge=1)
+    learning_rate: float = Field(1e-4, gt=0)
+    batch_size: int = Field(1, ge=1)
+    rank: int = Field(16, ge=1)
+    # Adapters on the text encoders as well; on feed-forward layers and convolutions as well.
+    train_text_encoder: bool = False
+    train_whole_blocks: bool = False
+
+
 class Price(Entry):
     """What a provider asks for, in US dollars; what it does not name costs nothing."""
 
@@ -127,6 +139,7 @@ class ModelEntry(Entry):
     scheduler_options: Mapping[str, object] = {}
     limits: Limits
     defaults: Defaults
+    training: TrainingDefaults = TrainingDefaults()
     # (width, height) that it was trained at, for models that take no other well; empty: any.
     sizes: tuple[tuple[int, int], ...] = ()
     requires_gpu: bool = False

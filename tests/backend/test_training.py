@@ -22,7 +22,7 @@ from tests.fixtures.api import Gateway
 from tests.fixtures.trainers import LocalTrainer, training_runner, weights_of
 from training.contracts import Diverged
 
-SHORT = {"config": {"steps": 6, "checkpoint_every": 2, "sample_every": 3}}
+SHORT = {"config": {"steps": 6, "checkpoint_every": 2, "sample_every": 3, "batch_size": 1}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,6 @@ from serve_app.core.schemas import Input
 from serve_app.core.text import Storable
 
 MAX_STEPS: Final = 50_000
-# Of a LoRA that is asked for without values of its own.
-DEFAULT_STEPS: Final = 1000
 _MAX_PROMPT = 10_000
 
 Prompt = Annotated[str, StringConstraints(min_length=1, max_length=_MAX_PROMPT), Storable]
@@ -26,18 +24,24 @@ class TrainingOptions(Input):
 
     training_type: Literal["lora"] = Field("lora", description="What is trained.")
     steps: int | None = Field(
-        None, ge=1, le=MAX_STEPS, description=f"Optimizer steps; {DEFAULT_STEPS} when absent."
+        None, ge=1, le=MAX_STEPS, description="Optimizer steps; absent: the model's own default."
     )
     epochs: int | None = Field(
         None, ge=1, le=10_000, description="Instead of `steps`: how often each picture is seen."
     )
-    learning_rate: float = Field(1e-4, gt=0, le=1, description="Of AdamW, at its highest.")
+    learning_rate: float | None = Field(
+        None, gt=0, le=1, description="Of AdamW, at its highest; absent: the model's own default."
+    )
     warmup_steps: int = Field(0, ge=0, le=MAX_STEPS, description="Steps until it is reached.")
-    batch_size: int = Field(1, ge=1, le=64, description="Pictures of one step.")
+    batch_size: int | None = Field(
+        None, ge=1, le=64, description="Pictures of one step; absent: the model's own default."
+    )
     accumulation: int = Field(
         1, ge=1, le=64, description="Parts that a step is computed in, one after the other."
     )
-    rank: int = Field(16, ge=1, le=256, description="Of the adapter.")
+    rank: int | None = Field(
+        None, ge=1, le=256, description="Of the adapter; absent: the model's own default."
+    )
     alpha: float | None = Field(
         None, gt=0, le=1024, description="Its update is scaled by alpha / rank; absent: the rank."
     )
@@ -66,11 +70,14 @@ class TrainingOptions(Input):
     )
     prior_prompt: Prompt | None = Field(None, examples=["a person"])
     prior_images: int = Field(0, ge=0, le=500, description="How many of them.")
-    train_text_encoder: bool = Field(False, description="Adapters on the text encoders as well.")
-    train_whole_blocks: bool = Field(
-        False,
+    train_text_encoder: bool | None = Field(
+        None,
+        description="Adapters on the text encoders as well; absent: as is good for the model.",
+    )
+    train_whole_blocks: bool | None = Field(
+        None,
         description="Adapters on feed-forward layers and convolutions as well (LoCon), and not on "
-        "attention alone: for small models.",
+        "attention alone: for small models; absent: as is good for the model.",
     )
     cache_latents: bool = Field(True, description="Encode pictures once, ahead of the steps.")
     validation_split: float = Field(
@@ -97,7 +104,7 @@ class TrainingOptions(Input):
     def _fits_together(self) -> Self:
         if self.steps is not None and self.epochs is not None:
             raise ValueError("name either steps or epochs")
-        if self.accumulation > self.batch_size:
+        if self.batch_size is not None and self.accumulation > self.batch_size:
             raise ValueError("accumulation must not be more than batch_size")
         if self.prior_weight and not (self.prior_prompt and self.prior_images):
             raise ValueError("prior preservation needs prior_prompt and prior_images")

@@ -19,7 +19,7 @@ from db.session import WriteSession
 from serve_app.core.llm.answers import CaptionKind
 from serve_app.core.orders import MAX_ATTEMPTS, MAX_SEED, Refuse, choose_model, settle_question
 from serve_app.core.resources import Resources
-from serve_app.core.training.options import DEFAULT_STEPS, MAX_STEPS, TrainingOptions
+from serve_app.core.training.options import MAX_STEPS, TrainingOptions
 
 QUEUE: Final = "training"
 # How often samples are made and the adapter is validated, when nobody says.
@@ -159,13 +159,18 @@ def settle(
         UnprocessableField: a value is beyond the model's limits, or does not go with the pictures.
     """
     wanted = options.wanted()
+    for field, default in entry.training:
+        if wanted[field] is None:
+            wanted[field] = default
+    if wanted["accumulation"] > wanted["batch_size"]:
+        raise refuse("accumulation", f"must not be more than batch_size, {wanted['batch_size']}")
     if wanted["alpha"] is None:
         wanted["alpha"] = float(wanted["rank"])
     if wanted["seed"] is None:
         wanted["seed"] = secrets.randbelow(MAX_SEED + 1)
     if wanted["sample_prompts"] is None:
         wanted["sample_prompts"] = list(sample_prompts)
-    wanted["steps"] = _steps(options, images, refuse)
+    wanted["steps"] = _steps(options, wanted, images, refuse)
     if wanted["sample_every"] is None:
         wanted["sample_every"] = math.ceil(wanted["steps"] / _LOOKS)
     wanted["prior_prompt"] = wanted["prior_prompt"] or ""
@@ -173,15 +178,15 @@ def settle(
     return wanted
 
 
-def _steps(options: TrainingOptions, images: int, refuse: Refuse) -> int:
+def _steps(options: TrainingOptions, wanted: Mapping[str, Any], images: int, refuse: Refuse) -> int:
     share = options.validation_split
     # As `training.dataset` divides them.
     training = images - (max(1, round(images * share)) if share else 0)
     if training < 1:
         raise refuse("validation_split", f"nothing of {images} pictures is left to learn from")
     if options.epochs is None:
-        return options.steps or DEFAULT_STEPS
-    steps = options.epochs * math.ceil(training / options.batch_size)
+        return int(wanted["steps"])
+    steps: int = options.epochs * math.ceil(training / wanted["batch_size"])
     if steps > MAX_STEPS:
         reason = f"with {training} pictures this makes {steps:,} steps; at most {MAX_STEPS:,}"
         raise refuse("epochs", reason)

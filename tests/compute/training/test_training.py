@@ -202,16 +202,37 @@ async def test_epochs_become_steps(owner: Tenant) -> None:
     assert held_out["config"]["steps"] == 200
 
 
-async def test_what_is_left_out_is_the_default(owner: Tenant) -> None:
+async def test_what_is_left_out_is_the_models_default(owner: Tenant) -> None:
     stored = (await owner.compute.post("/storage/datasets", files={"file": dataset(5)})).json()
     body = {"dataset_url": stored["url"], "output_name": "dress", "base_model": "default"}
     made = (await owner.compute.post("/training/", json=body)).json()
     config = made["config"]
-    assert (config["steps"], config["rank"], config["alpha"]) == (1000, 16, 16.0)
-    assert (config["learning_rate"], config["batch_size"]) == (1e-4, 1)
-    assert (config["sample_every"], config["sample_prompts"]) == (100, ["a person"])
+    assert (config["steps"], config["rank"], config["alpha"]) == (500, 16, 16.0)
+    assert (config["learning_rate"], config["batch_size"]) == (5e-4, 4)
+    assert (config["train_text_encoder"], config["train_whole_blocks"]) == (True, False)
+    assert (config["sample_every"], config["sample_prompts"]) == (50, ["a person"])
     assert isinstance(config["seed"], int)
     assert made["base_model"] == "atelier-tiny"
+
+
+async def test_what_a_model_does_not_say_is_good_for_large_ones(owner: Tenant) -> None:
+    object.__setattr__(owner.gateway.resources, "gpu", True)
+    stored = (await owner.compute.post("/storage/datasets", files={"file": dataset(5)})).json()
+    body = {"dataset_url": stored["url"], "output_name": "dress", "base_model": "sd-xl-base"}
+    config = (await owner.compute.post("/training/", json=body)).json()["config"]
+    assert (config["steps"], config["rank"], config["alpha"]) == (1000, 16, 16.0)
+    assert (config["learning_rate"], config["batch_size"]) == (1e-4, 1)
+    assert (config["train_text_encoder"], config["train_whole_blocks"]) == (False, False)
+
+
+async def test_more_parts_than_the_models_batch_has_pictures(owner: Tenant) -> None:
+    stored = (await owner.compute.post("/storage/datasets", files={"file": dataset(5)})).json()
+    body = {"dataset_url": stored["url"], "output_name": "dress", "config": {"accumulation": 5}}
+    refused = await owner.compute.post("/training/", json=body)
+    assert refused.status_code == 422
+    (error,) = refused.json()["detail"]
+    assert error["loc"] == ["body", "config", "accumulation"]
+    assert error["msg"] == "must not be more than batch_size, 4"
 
 
 async def test_a_request_that_is_sent_twice(owner: Tenant) -> None:
