@@ -71,9 +71,10 @@ def _result(verdict: Verdict, config: TrainingConfig) -> Result:
         f"{garment:.0%} the garment",
         method=(
             f"A LoRA from {PICTURES} renders of one identity in other clothes, {config.steps} "
-            f"steps of {config.batch_size}, rank {config.rank}, as the model's defaults have it. Then {PROMPTS} pictures of prompts "
-            "with its trigger word, judged by classifiers that saw renders only. The identity "
-            "counts if skin, hair style, hair colour and body are all right."
+            f"steps of {config.batch_size}, rank {config.rank}, as the model's defaults have it. "
+            f"Then {PROMPTS} pictures of prompts with its trigger word, judged by classifiers "
+            "that saw renders only. The identity counts if skin, hair style, hair colour and body "
+            "are all right."
         ),
         targets=[
             Target("time to train", minutes, _MINUTES, "min"),

@@ -232,7 +232,7 @@ async def test_more_parts_than_the_models_batch_has_pictures(owner: Tenant) -> N
     assert refused.status_code == 422
     (error,) = refused.json()["detail"]
     assert error["loc"] == ["body", "config", "accumulation"]
-    assert error["msg"] == "must not be more than batch_size, 4"
+    assert error["msg"] == "accumulation: must not be more than batch_size, 4"
 
 
 async def test_a_request_that_is_sent_twice(owner: Tenant) -> None:
