@@ -46,10 +46,12 @@ def is_unavailable(error: BaseException) -> bool:
     return False
 
 
+def was_given_up(error: BaseException) -> bool:
+    """Whether Postgres gave the transaction up for another's sake, as it does in a deadlock."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in _GIVEN_UP
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether the same transaction may succeed when it is tried again: the database was away, or
     gave this one up for another's sake."""
-    if is_unavailable(error) or isinstance(error, OSError):
-        return True
-    state = getattr(getattr(error, "orig", None), "sqlstate", None)
-    return state in _GIVEN_UP
+    return is_unavailable(error) or isinstance(error, OSError) or was_given_up(error)

@@ -51,7 +51,7 @@ Images = Annotated[
 Trigger = Annotated[str, typer.Option(help="A word that makes what is trained appear in a prompt.")]
 Name = Annotated[str | None, typer.Option(help="Of the LoRA; unset: the name of the folder.")]
 Out = Annotated[Path, typer.Option(help="Folder for the LoRA.", file_okay=False)]
-Steps = Annotated[int | None, typer.Option(min=1, help="Unset: 1000.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Unset: the model's own.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of --steps.")]
 Split = Annotated[float | None, typer.Option(help="Share of the pictures to validate with.")]
 Prompts = Annotated[

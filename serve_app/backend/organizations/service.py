@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from db.errors import was_given_up
 from db.models import Organization
 from db.repositories.organizations import OrganizationWriter
 from db.session import WriteSession
@@ -14,6 +16,8 @@ from serve_app.core import orders
 from serve_app.core.errors import Conflict, NotFound, UnprocessableField
 from serve_app.core.resources import Resources
 
+# Of a deletion that meets what the organization's tasks write.
+_TRIES: Final = 5
 # Folders of the store that are divided by organization.
 _FOLDERS = ("images", "outputs", "media", "temp", "exports", "loras", "datasets", "trainings")
 
@@ -79,9 +83,22 @@ async def delete(resources: Resources, organization_id: UUID) -> None:
     """
     if organization_id == resources.default_organization:
         raise DefaultOrganization
-    async with resources.database.write() as session:
-        if not await OrganizationWriter(session).delete(organization_id):
-            raise NotFound("Organization not found")
+    await _delete_rows(resources, organization_id)
     # After the commit: rows without objects would be broken, objects without rows are only waste.
     for folder in _FOLDERS:
         await resources.store.delete_prefix(f"{folder}/{organization_id.hex}")
+
+
+async def _delete_rows(resources: Resources, organization_id: UUID) -> None:
+    # What its running tasks write locks the same rows in another order. Postgres gives up one of
+    # the two transactions then; if it is this one, the other is done by the next try.
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            async with resources.database.write() as session:
+                if not await OrganizationWriter(session).delete(organization_id):
+                    raise NotFound("Organization not found")
+        except DBAPIError as error:
+            if not tries_left or not was_given_up(error):
+                raise
+        else:
+            return

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from db.models import Role
 from serve_app.gateway import COMPUTE_BASE
@@ -126,6 +127,23 @@ async def test_deleting_one_leaves_nothing(acting: As, tenant: Tenant, other: Te
     assert (await tenant.compute.get("/tasks/")).status_code == 401
     async with tenant.gateway.client(token, COMPUTE_BASE) as theirs:
         assert (await theirs.get("/tasks/")).status_code == 403
+
+
+async def test_deleting_one_that_is_at_work(acting: As, tenant: Tenant) -> None:
+    created = await tenant.compute.post("/tasks/generation", json={"prompt": "a dress"})
+    row = {"id": created.json()["id"]}
+    async with acting(superuser=True) as superuser, tenant.database.write() as work:
+        await work.execute(text("SELECT 1 FROM tasks WHERE id = :id FOR UPDATE"), row)
+        deletion = asyncio.create_task(superuser.delete(f"/organizations/{tenant.organization_id}"))
+        # It holds the organization's row by now, and waits for the task's. Postgres looks for a
+        # deadlock a second after that, and gives up whoever has waited longer.
+        await asyncio.sleep(0.3)
+        assert not deletion.done()
+        query = text("SELECT 1 FROM organizations WHERE id = :id FOR UPDATE")
+        await work.execute(query, {"id": tenant.organization_id})
+        await work.commit()
+        assert (await deletion).status_code == 204
+    assert await tenant.stored() == NOTHING
 
 
 @pytest.mark.parametrize("body", [{}, {"role": "king"}, {"role": None}, {"email": "a@b.c"}])
