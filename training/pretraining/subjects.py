@@ -138,7 +138,7 @@ def learn(scenes: Sequence[Scene], trigger: str, config: TrainingConfig) -> tupl
 def measure(
     pictures: Sequence[Image.Image], scenes: Sequence[Scene], judges: Any
 ) -> dict[str, float]:
-    """Share of the pictures that show the whole identity, skin and hair, each trait, and the garment."""
+    """Shares of the pictures that show the identity, skin and hair, each trait, and the garment."""
     identity_judge, garment_judge = judges
     right = dict.fromkeys(("identity", "skin_and_hair", *TRAITS, "garment"), 0)
     for picture, scene in zip(pictures, scenes, strict=True):
