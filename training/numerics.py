@@ -12,21 +12,28 @@ from training.contracts import InvalidTraining, Precision, TrainingOutOfMemory
 
 @contextmanager
 def reproducible(threads: int) -> Iterator[None]:
-    """The same bits on every run of the block: as many threads, no kernel chosen by a stopwatch.
+    """The same bits on every run of the block.
 
     A sum over two threads is rounded otherwise than one over three, so a run keeps its number for
-    life, whatever machine it goes on on.
+    life, whatever machine it goes on on. No kernel is chosen by a stopwatch, and none adds up in
+    the order in which threads happen to arrive: by default even a CPU does so in the gradient of
+    rows that are taken twice, as those of a caption that several pictures share.
     """
     before = torch.get_num_threads()
-    cudnn = torch.backends.cudnn
-    flags = cudnn.benchmark, cudnn.deterministic
+    cudnn, fill = torch.backends.cudnn, torch.utils.deterministic
+    flags = cudnn.benchmark, cudnn.deterministic, fill.fill_uninitialized_memory
+    mode = torch.get_deterministic_debug_mode()
     torch.set_num_threads(threads)
     cudnn.benchmark, cudnn.deterministic = False, True
+    # Where torch has no such kernel (for some on a GPU) it says so and goes on.
+    torch.set_deterministic_debug_mode("warn")
+    fill.fill_uninitialized_memory = False
     try:
         yield
     finally:
         torch.set_num_threads(before)
-        cudnn.benchmark, cudnn.deterministic = flags
+        torch.set_deterministic_debug_mode(mode)
+        cudnn.benchmark, cudnn.deterministic, fill.fill_uninitialized_memory = flags
 
 
 def arithmetic(precision: Precision, device: torch.device) -> torch.dtype:
