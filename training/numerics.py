@@ -20,20 +20,19 @@ def reproducible(threads: int) -> Iterator[None]:
     rows that are taken twice, as those of a caption that several pictures share.
     """
     before = torch.get_num_threads()
-    cudnn, fill = torch.backends.cudnn, torch.utils.deterministic
-    flags = cudnn.benchmark, cudnn.deterministic, fill.fill_uninitialized_memory
+    cudnn = torch.backends.cudnn
+    flags = cudnn.benchmark, cudnn.deterministic
     mode = torch.get_deterministic_debug_mode()
     torch.set_num_threads(threads)
     cudnn.benchmark, cudnn.deterministic = False, True
     # Where torch has no such kernel (for some on a GPU) it says so and goes on.
     torch.set_deterministic_debug_mode("warn")
-    fill.fill_uninitialized_memory = False
     try:
         yield
     finally:
         torch.set_num_threads(before)
         torch.set_deterministic_debug_mode(mode)
-        cudnn.benchmark, cudnn.deterministic, fill.fill_uninitialized_memory = flags
+        cudnn.benchmark, cudnn.deterministic = flags
 
 
 def arithmetic(precision: Precision, device: torch.device) -> torch.dtype:

@@ -31,4 +31,3 @@ def test_settings_of_the_process_come_back():
         assert torch.get_num_threads() == before[0] + 1
         assert torch.are_deterministic_algorithms_enabled()
     assert (torch.get_num_threads(), torch.get_deterministic_debug_mode()) == before
-    assert torch.utils.deterministic.fill_uninitialized_memory
