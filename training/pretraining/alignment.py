@@ -23,7 +23,7 @@ import torch
 from diffusers import DDIMScheduler
 from diffusers.models.attention_processor import AttnProcessor
 
-from training.pretraining import denoiser, parallel, reward, text
+from training.pretraining import denoiser, parallel, precision, reward, text
 from training.pretraining import latents as latents_stage
 from training.pretraining.config import AlignmentConfig, PretrainingConfig
 from training.pretraining.denoiser import Models, draw_batch, losses_of
@@ -113,7 +113,7 @@ def sample(
         config: how many steps sampling has, and through how many the gradient goes.
         first: of the sampling steps, the first with a gradient; what is left after it is done in
             `config.kept_steps` longer ones.
-        bfloat16: compute in bfloat16 where autocast allows it.
+        bfloat16: compute in bfloat16 where autocast and the CPU allow it.
     """
     schedule: DDIMScheduler = models.schedule
     schedule.set_timesteps(config.sampling_steps)
@@ -123,7 +123,7 @@ def sample(
     kept = torch.cat([schedule.alphas_cumprod, torch.ones(1)])
     ids = text.token_ids(models.tokenizer, wish.prompts)
     latents = wish.noise
-    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+    with precision.bfloat16(enabled=bfloat16):
         with torch.no_grad():
             states = models.text_encoder(ids)[0]
         for index, (now, after) in enumerate(zip(times, [*times[1:], -1], strict=True)):

@@ -12,6 +12,7 @@ from torch.nn import functional
 from training.pretraining import parallel
 from training.pretraining.config import AutoencoderConfig, PretrainingConfig
 from training.pretraining.optimization import Optimization
+from training.pretraining.precision import bfloat16
 from training.pretraining.progress import Steps
 from training.pretraining.renders import Pictures, Renders, load_renders
 from training.pretraining.workspace import Workspace, append_log
@@ -72,7 +73,7 @@ def loss_of(model: AutoencoderKL, pictures: torch.Tensor, config: AutoencoderCon
             step: int) -> tuple[torch.Tensor, dict[str, float]]:  # fmt: skip
     """Reconstruction and KL loss of a batch, and the figures worth logging."""
     generator = torch.Generator().manual_seed((config.seed + parallel.rank()) * 1_000_003 + step)
-    with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
+    with bfloat16(enabled=config.bfloat16):
         posterior = model.encode(pictures).latent_dist
         restored = model.decode(posterior.sample(generator=generator)).sample
     restored = restored.float()

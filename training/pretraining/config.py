@@ -47,7 +47,7 @@ class AutoencoderConfig(_Section):
     batch: Count
     whole_share: Share = Field(description="Share of the last steps that see whole pictures")
     whole_batch: Count
-    bfloat16: bool = Field(description="Compute in bfloat16 where autocast allows it")
+    bfloat16: bool = Field(description="Compute in bfloat16 where autocast and the CPU allow it")
     l1: float
     coarse: float = Field(description="Weight of the squared error of 8x8 means")
     chroma: float = Field(description="Weight of the squared error of their colour alone")
@@ -82,7 +82,7 @@ class DenoiserConfig(_Section):
     triples: Count = Field(description="How many of the renders are encoded and learnt from")
     steps: Count
     batch: Count
-    bfloat16: bool = Field(description="Compute in bfloat16 where autocast allows it")
+    bfloat16: bool = Field(description="Compute in bfloat16 where autocast and the CPU allow it")
     seed: int
     drop_product: Share = Field(description="Share of the samples that see no product picture")
     drop_text: Share = Field(description="Share of the samples that see no prompt")

@@ -24,6 +24,7 @@ from training.pretraining import parallel, text
 from training.pretraining.config import DenoiserConfig, PretrainingConfig
 from training.pretraining.latents import Latents
 from training.pretraining.optimization import Optimization
+from training.pretraining.precision import bfloat16
 from training.pretraining.progress import Steps
 from training.pretraining.renderer.attributes import Scene
 from training.pretraining.renderer.canvas import HEIGHT, WIDTH
@@ -199,7 +200,7 @@ def losses_of(models: Models, batch: Batch, config: DenoiserConfig) -> Losses:
     ids = text.token_ids(models.tokenizer, batch.prompts)
     noisy = models.schedule.add_noise(batch.clean, batch.noise, batch.timesteps)
     target = models.schedule.get_velocity(batch.clean, batch.noise, batch.timesteps)
-    with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
+    with bfloat16(enabled=config.bfloat16):
         states = models.text_encoder(ids)[0]
         sample = torch.cat([noisy, batch.product], dim=1)
         predicted = models.unet(sample, batch.timesteps, states).sample

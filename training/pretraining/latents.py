@@ -11,7 +11,7 @@ from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from training.pretraining import autoencoder, parallel
+from training.pretraining import autoencoder, parallel, precision
 from training.pretraining.config import PretrainingConfig
 from training.pretraining.renders import Pictures, load_renders
 from training.pretraining.workspace import Workspace, load_state, replacing, save_state
@@ -91,7 +91,7 @@ def encode(model: AutoencoderKL, pictures: Pictures, bfloat16: bool = False) -> 
     parts = []
     for start in range(0, len(pictures), _BATCH):
         tensor = autoencoder.to_tensor(pictures[start : start + _BATCH])
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        with precision.bfloat16(enabled=bfloat16):
             parts.append(model.encode(tensor).latent_dist.mode().half())
     values: NDArray[np.float16] = torch.cat(parts).numpy()
     return values

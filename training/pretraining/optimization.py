@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from training.pretraining.config import OptimizerConfig
+from training.pretraining.muon import Muon
 from training.pretraining.parallel import average_gradients, owners, rank, share
 from training.pretraining.workspace import load_state, save_state
 
@@ -90,7 +91,7 @@ class Optimization:
         mine = [one for one, owner in zip(self._flat, self._owners, strict=True) if owner == rank()]
         inner = {id(one) for one in self._matrices}
         others = [parameter for parameter in self._parameters if id(parameter) not in inner]
-        self._muon = torch.optim.Muon(mine, lr=config.matrix_rate, weight_decay=config.weight_decay)
+        self._muon = Muon(mine, lr=config.matrix_rate, weight_decay=config.weight_decay)
         self._adam = torch.optim.AdamW(
             others, lr=config.learning_rate, betas=config.betas, weight_decay=0.0
         )

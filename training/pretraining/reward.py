@@ -21,6 +21,7 @@ from training.pretraining import parallel
 from training.pretraining.config import PretrainingConfig, RewardConfig
 from training.pretraining.latents import Latents
 from training.pretraining.optimization import Optimization
+from training.pretraining.precision import bfloat16
 from training.pretraining.progress import Steps
 from training.pretraining.renderer.attributes import Scene
 from training.pretraining.renderer.canvas import HEIGHT, WIDTH
@@ -108,7 +109,7 @@ def train(config: PretrainingConfig, workspace: Workspace) -> None:
     with Steps("reward model", 0, recipe.steps) as steps:
         for step in steps:
             latents, scenes = _draw(data, recipe, config.renders.seed, step)
-            with torch.autocast("cpu", torch.bfloat16):
+            with bfloat16():
                 losses = model.losses(latents, scenes)
             loss = torch.stack([values.mean() for values in losses.values()]).sum()
             optimization.step(loss, step)

@@ -17,6 +17,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from training.pretraining import parallel
 from training.pretraining.config import PretrainingConfig, TextConfig
 from training.pretraining.optimization import Optimization
+from training.pretraining.precision import bfloat16
 from training.pretraining.renderer.attributes import (
     AGES,
     ALL_FRAMINGS,
@@ -165,7 +166,7 @@ def train_encoder(config: PretrainingConfig, workspace: Workspace) -> None:
             with_unknown_words(prompt, rng) if rng.random() < recipe.unknown_words else prompt
             for prompt in prompts
         ]
-        with torch.autocast("cpu", torch.bfloat16):
+        with bfloat16():
             states = encoder(token_ids(tokenizer, prompts))[0].mean(1)
         loss = torch.zeros(())
         for head, (name, names) in zip(heads, ATTRIBUTES.items(), strict=True):

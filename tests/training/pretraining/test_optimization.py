@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.pretraining import parallel
+from training.pretraining import muon, parallel, precision
 from training.pretraining.config import OptimizerConfig
 from training.pretraining.optimization import Optimization
 
@@ -70,3 +70,29 @@ def test_the_state_of_another_recipe_is_refused_by_name(tmp_path: Path) -> None:
             other.resume(path)
     assert begun()[1].resume(path) == 3
     assert begun()[1].resume(tmp_path / "none.pt") == 0
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("shape", [(6, 20), (20, 6)])
+def test_muon_is_that_of_torch_on_every_processor(shape, native, monkeypatch):
+    monkeypatch.setattr(muon, "has_bfloat16", lambda: native)
+    torch.manual_seed(0)
+    ours, theirs = (nn.Parameter(torch.ones(shape)) for _ in range(2))
+    mine = muon.Muon([ours], lr=0.02, weight_decay=0.1)
+    reference = torch.optim.Muon([theirs], lr=0.02, weight_decay=0.1)
+    for _ in range(5):
+        ours.grad = torch.randn(shape)
+        theirs.grad = ours.grad.clone()
+        mine.step()
+        reference.step()
+    assert (ours - 1).abs().max() > 0.02
+    assert torch.allclose(ours, theirs, atol=2e-3)
+
+
+def test_bfloat16_only_where_the_processor_is_good_at_it(monkeypatch):
+    for native in (True, False):
+        monkeypatch.setattr(precision, "has_bfloat16", lambda native=native: native)
+        with precision.bfloat16():
+            assert torch.is_autocast_enabled("cpu") is native
+        with precision.bfloat16(enabled=False):
+            assert not torch.is_autocast_enabled("cpu")
