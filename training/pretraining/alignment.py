@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,10 +43,6 @@ PROMPTED: Final = (
     "view", "framing", "background", "lighting",
 )  # fmt: skip
 SHOWN: Final = ("garment", "colour", "pattern")
-#: What samples fail to show most often counts twice.
-_EMPHASIS: Final = {"garment": 2.0, "pattern": 2.0, "skin": 2.0, "hair_style": 2.0}
-#: How often samples are asked for by prompt, by prompt and product picture, by picture.
-_KINDS: Final = (0.4, 0.2, 0.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +83,11 @@ def draw_wish(data: Latents, config: AlignmentConfig, scene_seed: int, step: int
     )
     veil *= config.noise * torch.from_numpy(generator.random((count, 1, 1, 1), dtype=np.float32))
     scenes = [scene_at(scene_seed, int(index)) for index in indices]
+    both = 1 - config.text_share - config.silent_share
+    shares = {"prompt": config.text_share, "both": both, "picture": config.silent_share}
     prompts, said = [], []
     for row, scene in enumerate(scenes):
-        kind = rng.choices(("prompt", "both", "picture"), _KINDS)[0]
+        kind = rng.choices(list(shares), list(shares.values()))[0]
         if kind == "prompt":
             product[row] = 0 if rng.random() < 0.2 else data.blank
         silent = kind == "picture"
@@ -147,9 +146,9 @@ def reward_loss(judge: RewardModel, samples: torch.Tensor, wish: Wish) -> dict[s
     }
 
 
-def emphasized(losses: dict[str, torch.Tensor]) -> torch.Tensor:
-    """The mean of the losses, weighted by `_EMPHASIS`."""
-    weights = [_EMPHASIS.get(name, 1.0) for name in losses]
+def emphasized(losses: dict[str, torch.Tensor], emphasis: Mapping[str, float]) -> torch.Tensor:
+    """The weighted mean of the losses; attributes that `emphasis` does not name count once."""
+    weights = [emphasis.get(name, 1.0) for name in losses]
     total = sum(weight * loss for weight, loss in zip(weights, losses.values(), strict=True))
     return torch.as_tensor(total) / sum(weights)
 
@@ -174,7 +173,7 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
             first = int(np.random.default_rng((recipe.seed, step)).choice(recipe.first_steps))
             samples = sample(models, wish, recipe, first, config.denoiser.bfloat16)
             rewards = reward_loss(judge, samples, wish)
-            missing = emphasized(rewards)
+            missing = emphasized(rewards, recipe.emphasis)
             losses = losses_of(models, batch, renders)
             velocity, attributes = losses.velocity.mean(), losses.attributes.mean()
             total = velocity + config.denoiser.attribute_weight * attributes

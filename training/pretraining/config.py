@@ -118,8 +118,19 @@ class AlignmentConfig(_Section):
     noise: float = Field(ge=0, description="Largest deviation of noise on what is judged")
     share: float = Field(gt=0, le=1, description="Share of what was learnt that the export keeps")
     unknown_words: Share = Field(description="Share of the prompts with words that say nothing")
+    text_share: Share = Field(description="Share of the samples asked for by prompt alone")
+    silent_share: Share = Field(
+        description="Share asked for by product pictures that their prompts say nothing of"
+    )
+    emphasis: dict[str, float] = Field(description="Attributes that do not count once each")
     seed: int
     optimizer: OptimizerConfig
+
+    @model_validator(mode="after")
+    def _shares_add_up(self) -> Self:
+        if self.text_share + self.silent_share > 1:
+            raise ValueError("text_share and silent_share are parts of the same samples")
+        return self
 
     @model_validator(mode="after")
     def _steps_are_left(self) -> Self:

@@ -76,7 +76,7 @@ def test_the_denoiser_learns_to_show_what_it_is_asked_for(trained, first):
         samples = alignment.sample(models, wish, recipe, first, bfloat16=False)
         rewards = alignment.reward_loss(judge, samples, wish)
         assert set(rewards) == set(alignment.PROMPTED)
-        loss = alignment.emphasized(rewards)
+        loss = alignment.emphasized(rewards, recipe.emphasis)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -106,10 +106,10 @@ def test_of_a_picture_only_what_it_shows_is_asked(trained):
     assert np.array_equal(again.noise, wish.noise)
 
 
-def test_what_is_hard_to_show_counts_more():
-    easy, hard = torch.tensor(1.0), torch.tensor(4.0)
-    assert alignment.emphasized({"colour": easy, "framing": hard}) == pytest.approx(2.5)
-    assert alignment.emphasized({"colour": easy, "garment": hard}) == pytest.approx(3.0)
+@pytest.mark.parametrize(("hard", "expected"), [("framing", 2.5), ("garment", 3.0)])
+def test_what_is_hard_to_show_counts_more(hard, expected):
+    losses = {"colour": torch.tensor(1.0), hard: torch.tensor(4.0)}
+    assert alignment.emphasized(losses, {"garment": 2.0}) == pytest.approx(expected)
 
 
 def test_the_weights_go_a_part_of_the_way(trained):
