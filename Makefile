@@ -59,6 +59,10 @@ pretrain-smoke: $(INSTALLED_DEV) ## Run every stage of the training at toy size 
 evaluate: $(INSTALLED_DEV) ## Judge the bundled model on held-out prompts
 	@exec $(BIN)/python -m training.pretraining.evaluate $(ARGS)
 
+.PHONY: judges
+judges: $(INSTALLED_DEV) ## Train the classifiers that judge its pictures (an hour)
+	@exec $(BIN)/python -m training.pretraining.judges $(ARGS)
+
 .PHONY: lock
 lock: ## Pin the newest versions that pyproject.toml allows
 	@exec bash .ci/lock

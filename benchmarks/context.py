@@ -22,7 +22,6 @@ from db.embedded import EmbeddedPostgres
 from serve_app.client import ComputeClient
 from serve_app.platform import Platform
 from serve_app.platform.ports import Ports
-from training.pretraining.workspace import Workspace, default_work_dir
 
 PRODUCT = CHECKOUT / "configs" / "examples" / "catalog" / "dress-red.jpg"
 PROMPT = "fashion model wearing the dress, studio lighting, white background"
@@ -35,7 +34,6 @@ class Context:
         settings: of the platform that is measured; nothing of the user's own is touched.
         quick: few repetitions: shows that everything works, and measures nothing.
         product: a product picture.
-        pretraining: the user's own work directory, where `make evaluate` caches its judges.
         say: told what happens.
         stack: ends what was started.
     """
@@ -46,13 +44,11 @@ class Context:
         *,
         quick: bool,
         product: Path,
-        pretraining: Path,
         say: Callable[[str], None],
         stack: ExitStack,
     ) -> None:
         self.settings = settings
         self.quick = quick
-        self.pretraining = Workspace(pretraining)
         self.say = say
         self.model: ModelEntry = load_catalog(settings).resolve(None)
         self._product = product
@@ -128,7 +124,6 @@ def open_context(
     *, model: str | None, quick: bool, product: Path, say: Callable[[str], None]
 ) -> Iterator[Context]:
     """A context with a home and ports of its own, removed at the end."""
-    pretraining = default_work_dir().resolve()
     home = Path(tempfile.mkdtemp(prefix="sartiq-bench-"))
     # Postgres runs as a user of its own when we are root, and must get at its data.
     home.chmod(0o755)
@@ -145,7 +140,6 @@ def open_context(
                 Settings(),
                 quick=quick,
                 product=product,
-                pretraining=pretraining,
                 say=say,
                 stack=stack,
             )

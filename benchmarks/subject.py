@@ -11,6 +11,7 @@ from benchmarks.context import Context
 from benchmarks.harness import Result, Target
 from configs.settings import CHECKOUT
 from training.contracts import TrainingConfig
+from training.pretraining.judges import store
 from training.pretraining.subjects import (
     PICTURES,
     PROMPTS,
@@ -29,11 +30,11 @@ _SHEET: Final = CHECKOUT / "docs" / "images" / "trained-subject.png"
 
 def run(context: Context) -> Result:
     """Train as the platform does, then judge pictures of other clothes and places."""
-    context.say("subject: training (its judges first, unless they are cached)")
+    context.say("subject: training")
     config = TrainingConfig(
         steps=context.times(STEPS, 8), trigger_word=TRIGGER, checkpoint_every=100, **RECIPE
     )
-    verdict = judge_subject(context.pretraining, config)
+    verdict = judge_subject(store.load(), config)
     if not context.quick:
         sheet(verdict.rows).save(_SHEET, optimize=True)
     return _result(verdict, config)

@@ -6,7 +6,6 @@ import json
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -24,8 +23,9 @@ from tqdm import tqdm
 from configs.catalog import load_catalog
 from configs.settings import get_settings
 from training.pretraining import autoencoder
-from training.pretraining.identity import IdentityJudge, trained_identity_judge, traits_of
-from training.pretraining.judges import Judge, judge_picture, trained_judge
+from training.pretraining.judges import store
+from training.pretraining.judges.scene import SceneJudge
+from training.pretraining.judges.store import Judges
 from training.pretraining.photographs import photographs
 from training.pretraining.renderer.attributes import Scene
 from training.pretraining.renderer.canvas import HEIGHT, WIDTH
@@ -33,7 +33,6 @@ from training.pretraining.renderer.compose import draw_on_model
 from training.pretraining.renderer.product import draw_product, render_product
 from training.pretraining.renderer.prompts import describe
 from training.pretraining.renders import held_out_scene, unseen_scene
-from training.pretraining.workspace import Workspace, default_work_dir
 
 _ROOT = Path(__file__).parents[2]
 _DEFAULTS = load_catalog(get_settings())["atelier-tiny"].defaults
@@ -62,14 +61,6 @@ TARGET_PATTERN: Final = 0.90
 TARGET_PHOTOGRAPHS: Final = 12.0
 #: What says nothing of the product.
 _SILENT: Final = "fashion model wearing the product, studio lighting"
-
-
-@dataclass(frozen=True, slots=True)
-class Judges:
-    """Who judges: what is worn where, and who wears it."""
-
-    scene: Judge
-    identity: IdentityJudge
 
 
 def generate(
@@ -104,9 +95,9 @@ def agreement(
     """Share of the pictures that show each attribute of their scene, where it can be seen."""
     hits: dict[str, list[bool]] = {}
     for scene, picture in zip(scenes, pictures, strict=True):
-        seen = dict(judge_picture(judges.scene, picture).attributes)
+        seen = judges.scene.attributes(picture)
         if scene.shows_head:
-            seen |= traits_of(judges.identity, picture)
+            seen |= judges.identity.attributes(picture)
         for name, value in seen.items():
             hits.setdefault(name, []).append(value == getattr(scene, name))
     return {name: round(float(np.mean(values)), 4) for name, values in hits.items()}
@@ -119,10 +110,10 @@ def _garment_lab(picture: Image.Image, mask: NDArray[np.bool_]) -> NDArray[np.fl
     return lab
 
 
-def colour_difference(judge: Judge, asked: tuple[Image.Image, NDArray[np.bool_]],
+def colour_difference(judge: SceneJudge, asked: tuple[Image.Image, NDArray[np.bool_]],
                       picture: Image.Image) -> float:  # fmt: skip
     """ΔE2000 between a product in its picture and the garment that the judge finds."""
-    wanted, seen = _garment_lab(*asked), _garment_lab(picture, judge_picture(judge, picture).mask)
+    wanted, seen = _garment_lab(*asked), _garment_lab(picture, judge.garment_mask(picture))
     return float(deltaE_ciede2000(wanted, seen))
 
 
@@ -161,7 +152,7 @@ def _from_products(
 
 
 def _from_photographs(
-    pipeline: StableDiffusionInstructPix2PixPipeline, judge: Judge, seed: int
+    pipeline: StableDiffusionInstructPix2PixPipeline, judge: SceneJudge, seed: int
 ) -> dict[str, Any]:
     taken = photographs(seed)
     prompts = [f"fashion model wearing the {one.scene.garment}, front view" for one in taken]
@@ -245,7 +236,7 @@ def _report(result: dict[str, Any]) -> None:
 def main(  # noqa: PLR0917 - typer turns each parameter into an option
     model: Annotated[Path, typer.Option(help="Exported pipeline.")] = _ROOT
     / "configs/models/atelier-tiny",
-    work_dir: Annotated[Path | None, typer.Option(help="Where the judges are cached.")] = None,
+    judged_by: Annotated[Path, typer.Option(help="Folder of the judges.")] = store.FOLDER,
     count: Annotated[int, typer.Option(help="Held-out prompts.")] = 500,
     seed: Annotated[int, typer.Option(help="Of the held-out scenes.")] = 7,
     results: Annotated[Path, typer.Option(help="Figures (JSON).")] = _ROOT
@@ -254,17 +245,15 @@ def main(  # noqa: PLR0917 - typer turns each parameter into an option
     / "docs/images/atelier-tiny-64.png",
 ) -> None:
     """Judge held-out prompts and product pictures, and draw a contact sheet."""
-    workspace = Workspace((work_dir or default_work_dir()).resolve())
-    judge, accuracy = trained_judge(workspace, seed=seed)
-    identity, traits = trained_identity_judge(workspace, seed=seed)
+    judges = store.load(judged_by)
     pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained(
         str(model), dtype=torch.float32
     )
     pipeline.set_progress_bar_config(disable=True)
     result = {
         "call": CALL,
-        "judge_accuracy_on_held_out_renders": accuracy | traits,
-        **measure(pipeline, Judges(judge, identity), count, seed),
+        "judge_accuracy_on_held_out_renders": dict(judges.accuracy),
+        **measure(pipeline, judges, count, seed),
     }
     results.parent.mkdir(parents=True, exist_ok=True)
     results.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

@@ -34,14 +34,14 @@ from training.contracts import (
 )
 from training.loop import train
 from training.pretraining.evaluate import blank, generate
-from training.pretraining.identity import TRAITS, trained_identity_judge, traits_of, with_head
-from training.pretraining.judges import judge_picture, trained_judge
+from training.pretraining.judges import store
+from training.pretraining.judges.identity import with_head
+from training.pretraining.judges.store import Judges
 from training.pretraining.renderer.attributes import COLOURS, GARMENTS, Scene
 from training.pretraining.renderer.canvas import HEIGHT, WIDTH
 from training.pretraining.renderer.compose import draw_on_model
 from training.pretraining.renderer.words import FRAMINGS, PLURALS, VIEWS
 from training.pretraining.renders import held_out_scene
-from training.pretraining.workspace import Workspace, default_work_dir
 
 _ROOT = Path(__file__).parents[2]
 _MODEL = _ROOT / "configs/models/atelier-tiny"
@@ -136,20 +136,19 @@ def learn(scenes: Sequence[Scene], trigger: str, config: TrainingConfig) -> tupl
 
 
 def measure(
-    pictures: Sequence[Image.Image], scenes: Sequence[Scene], judges: Any
+    pictures: Sequence[Image.Image], scenes: Sequence[Scene], judges: Judges
 ) -> dict[str, float]:
     """Shares of the pictures that show the identity, skin and hair, each trait, and the garment."""
-    identity_judge, garment_judge = judges
-    right = dict.fromkeys(("identity", "skin_and_hair", *TRAITS, "garment"), 0)
+    traits = judges.identity.classes
+    right = dict.fromkeys(("identity", "skin_and_hair", *traits, "garment"), 0)
     for picture, scene in zip(pictures, scenes, strict=True):
-        seen = traits_of(identity_judge, picture)
-        hits = {name: seen[name] == getattr(scene, name) for name in TRAITS}
+        seen = judges.identity.attributes(picture)
+        hits = {name: seen[name] == getattr(scene, name) for name in traits}
         for name, hit in hits.items():
             right[name] += hit
         right["identity"] += all(hits[name] for name in IDENTITY)
         right["skin_and_hair"] += all(hits[name] for name in IDENTITY if name != "body")
-        garment = judge_picture(garment_judge, picture).attributes["garment"]
-        right["garment"] += garment == scene.garment
+        right["garment"] += judges.scene.attributes(picture)["garment"] == scene.garment
     return {name: count / len(pictures) for name, count in right.items()}
 
 
@@ -181,12 +180,8 @@ class Verdict:
     rows: Sequence[Sequence[Image.Image]]
 
 
-def judge_subject(workspace: Workspace, config: TrainingConfig) -> Verdict:
-    """Train one subject, and judge forty pictures of it. The judges are trained first, for half
-    an hour, unless the workspace has them."""
-    identity_judge, identity_accuracy = trained_identity_judge(workspace, seed=7)
-    garment_judge, garment_accuracy = trained_judge(workspace, seed=7)
-    judges = (identity_judge, garment_judge)
+def judge_subject(judges: Judges, config: TrainingConfig) -> Verdict:
+    """Train one subject, and judge forty pictures of it."""
     identity = Identity()
     learnt_from, asked = training_scenes(identity), prompted_scenes(identity)
     trigger = config.trigger_word or TRIGGER
@@ -203,7 +198,7 @@ def judge_subject(workspace: Workspace, config: TrainingConfig) -> Verdict:
         phases=dict(done.seconds),
         without=measure(before, asked, judges),
         having=measure(after, asked, judges),
-        judges=identity_accuracy | garment_accuracy,
+        judges=judges.accuracy,
         rows=([draw_on_model(one) for one in learnt_from], before[:PICTURES], after[:PICTURES]),
     )
 
@@ -217,12 +212,11 @@ def sheet(rows: Sequence[Sequence[Image.Image]]) -> Image.Image:
     return drawn
 
 
-def main(  # noqa: PLR0917 - typer turns each parameter into an option
+def main(
     steps: Annotated[int, typer.Option(help="Optimizer steps.")] = STEPS,
     batch_size: Annotated[int, typer.Option(help="Pictures of a step.")] = RECIPE["batch_size"],
     learning_rate: Annotated[float, typer.Option(help="Of AdamW.")] = RECIPE["learning_rate"],
     rank: Annotated[int, typer.Option(help="Of the adapter.")] = RECIPE["rank"],
-    work_dir: Annotated[Path | None, typer.Option(help="Where the judges are cached.")] = None,
     out: Annotated[Path, typer.Option(help="Pictures (PNG).")] = Path("outputs/subject.png"),
 ) -> None:
     """Train one subject, and judge forty pictures of it."""
@@ -230,7 +224,7 @@ def main(  # noqa: PLR0917 - typer turns each parameter into an option
     config = TrainingConfig(
         **(RECIPE | asked), steps=steps, trigger_word=TRIGGER, checkpoint_every=100
     )
-    verdict = judge_subject(Workspace((work_dir or default_work_dir()).resolve()), config)
+    verdict = judge_subject(store.load(), config)
     out.parent.mkdir(parents=True, exist_ok=True)
     sheet(verdict.rows).save(out, optimize=True)
     figures = asdict(verdict)

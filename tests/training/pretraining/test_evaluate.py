@@ -7,37 +7,24 @@ import numpy as np
 import torch
 from PIL import Image
 
-from training.pretraining.evaluate import Judges, _garment_lab, agreement
-from training.pretraining.identity import TRAITS, IdentityJudge, with_head
-from training.pretraining.judges import CLASSES, Judge, judge_picture, labels
+from training.pretraining.evaluate import _garment_lab, agreement
+from training.pretraining.judges.identity import IdentityJudge, with_head
+from training.pretraining.judges.scene import SceneJudge
+from training.pretraining.judges.store import Judges
 from training.pretraining.photographs import photographs
 from training.pretraining.renderer.attributes import COLOURS, sample_scene
 from training.pretraining.renderer.compose import draw_on_model, render_on_model
 from training.pretraining.renderer.product import render_product
 
 
-def test_labels_name_the_scene():
-    scene = sample_scene(random.Random(4))
-    seen = {name: CLASSES[name][index] for name, index in zip(CLASSES, labels(scene), strict=True)}
-    assert seen == {name: getattr(scene, name) for name in CLASSES}
-
-
-def test_a_judge_answers_every_question_and_marks_a_region():
-    torch.manual_seed(0)
-    verdict = judge_picture(Judge().eval(), Image.new("RGB", (128, 192)))
-    assert verdict.attributes.keys() == CLASSES.keys()
-    assert verdict.mask.shape == (192, 128)
-    assert verdict.mask.dtype == bool
-
-
 def test_people_are_judged_only_where_their_head_is_in_the_picture():
     torch.manual_seed(0)
-    judges = Judges(Judge().eval(), IdentityJudge().eval())
+    judges = Judges(SceneJudge().eval(), IdentityJudge().eval(), {})
     scene = replace(sample_scene(random.Random(4)), garment="t-shirt")
     headless, whole = replace(scene, framing="detail"), replace(scene, framing="full body")
-    picture = draw_on_model(whole)
-    assert agreement(judges, [headless], [picture]).keys() == CLASSES.keys()
-    assert agreement(judges, [whole], [picture]).keys() == CLASSES.keys() | TRAITS.keys()
+    picture, seen = draw_on_model(whole), judges.scene.classes.keys()
+    assert agreement(judges, [headless], [picture]).keys() == seen
+    assert agreement(judges, [whole], [picture]).keys() == seen | judges.identity.classes.keys()
     assert all(with_head(sample_scene(random.Random(i))).shows_head for i in range(50))
 
 
