@@ -60,7 +60,7 @@ evaluate: $(INSTALLED_DEV) ## Judge the bundled model on held-out prompts
 	@exec $(BIN)/python -m training.pretraining.evaluate $(ARGS)
 
 .PHONY: judges
-judges: $(INSTALLED_DEV) ## Train the classifiers that judge its pictures (an hour)
+judges: $(INSTALLED_DEV) ## Train the classifiers that judge the bundled model (an hour)
 	@exec $(BIN)/python -m training.pretraining.judges $(ARGS)
 
 .PHONY: lock
