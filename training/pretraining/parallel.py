@@ -6,10 +6,10 @@ each time the slowest one decides, whereas these processes meet once, to average
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -35,7 +35,7 @@ def _join(
     rank: int, workers: int, meeting: str, work: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
     torch.set_num_threads(1)
-    _leave_with(os.getppid())
+    _leave_with_parent()
     distributed.init_process_group(
         "gloo", init_method=meeting, rank=rank, world_size=workers, timeout=timedelta(hours=2)
     )
@@ -45,12 +45,14 @@ def _join(
     distributed.destroy_process_group()
 
 
-def _leave_with(parent: int) -> None:
+def _leave_with_parent() -> None:
     """End this process when its parent is gone: two trainings must not share one state file."""
+    # Not `os.getppid`: the parent may be gone before this process has got so far as to ask.
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # `spawn` has started it.
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
+        parent.join()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
