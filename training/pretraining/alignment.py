@@ -2,13 +2,13 @@
 
 The velocity's error weighs what is large in a picture, and is taken from noisy renders, which say
 already what the denoiser has to decide by itself when it samples. So its own samples are judged by
-the reward model, and the gradient goes back through the last steps of sampling into the weights
+the reward models, and the gradient goes back through the last steps of sampling into the weights
 (DRaFT, Clark et al. 2023; AlignProp, Prabhudesai et al. 2023). The samples are made without
 guidance: what guidance exaggerates is learnt, and one pass of the denoiser is enough for each step.
-The velocity's error on renders is minimized all the while, and in the end the weights go only a
-part of the way: halfway between the denoiser before and after, samples show nearly all that is
-asked, and have none of the grain yet that pleases the reward model alone (WiSE-FT, Wortsman et al.
-2022).
+A critic says meanwhile what samples have and renders do not. The velocity's error on renders is
+minimized all the while, and in the end the weights go only a part of the way: in the middle between
+the denoiser before and after, samples show nearly all that is asked, and have none of the grain yet
+that pleases the reward models alone (WiSE-FT, Wortsman et al. 2022).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from diffusers.models.attention_processor import AttnProcessor
 from training.pretraining import denoiser, parallel, precision, reward, text
 from training.pretraining import latents as latents_stage
 from training.pretraining.config import AlignmentConfig, PretrainingConfig
+from training.pretraining.critic import Critic
 from training.pretraining.denoiser import Models, draw_batch, losses_of
 from training.pretraining.latents import Latents
 from training.pretraining.optimization import Optimization
@@ -34,7 +35,7 @@ from training.pretraining.progress import Steps
 from training.pretraining.renderer.attributes import Scene
 from training.pretraining.renderer.prompts import describe, with_unknown_words
 from training.pretraining.renders import scene_at
-from training.pretraining.reward import RewardModel
+from training.pretraining.reward import RewardModels
 from training.pretraining.workspace import Workspace, append_log
 
 #: What a complete prompt says, and what a product picture shows.
@@ -53,6 +54,7 @@ class Wish:
         noise: where sampling starts, (n, channels, 24, 16).
         veil: noise that lies on the finished samples when they are judged, of the same shape.
         product: latents of the product pictures, of the same shape.
+        renders: latents of the scenes as they are drawn, of the same shape.
         prompts: n of them.
         scenes: n, of which each sample has to show what `asked` names.
         asked: attribute → 1 for the samples that are asked to show it, else 0, (n,).
@@ -61,6 +63,7 @@ class Wish:
     noise: torch.Tensor
     veil: torch.Tensor
     product: torch.Tensor
+    renders: torch.Tensor
     prompts: list[str]
     scenes: list[Scene]
     asked: dict[str, torch.Tensor]
@@ -98,7 +101,8 @@ def draw_wish(data: Latents, config: AlignmentConfig, scene_seed: int, step: int
     asked = {
         name: torch.tensor([float(name in names) for names in said]) for name in text.ATTRIBUTES
     }
-    return Wish(noise, veil, product, prompts, scenes, asked)
+    renders = torch.from_numpy(data.on_model[indices]).float()
+    return Wish(noise, veil, product, renders, prompts, scenes, asked)
 
 
 def sample(
@@ -137,7 +141,7 @@ def sample(
     return latents
 
 
-def reward_loss(judge: RewardModel, samples: torch.Tensor, wish: Wish) -> dict[str, torch.Tensor]:
+def reward_loss(judge: RewardModels, samples: torch.Tensor, wish: Wish) -> dict[str, torch.Tensor]:
     """Cross entropy of what the samples were asked to show, mean over those; by attribute."""
     losses = judge.losses(samples + wish.veil, wish.scenes)
     return {
@@ -160,6 +164,10 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
     judge = reward.load(config, workspace)
     models = denoiser.load(config, workspace)
     models.unet.set_attn_processor(AttnProcessor())
+    torch.manual_seed(recipe.seed)
+    critic = Critic(next(iter(judge)), recipe.critic.width)
+    criticism = Optimization([critic], recipe.critic.optimizer, recipe.steps)
+    criticism.resume(workspace.critic)
     optimization = Optimization(models.trained, recipe.optimizer, recipe.steps)
     start = optimization.resume(workspace.alignment)
     # The batches of renders go on where the stage before ended.
@@ -172,19 +180,25 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
             wish = draw_wish(data, recipe, seed, step)
             first = int(np.random.default_rng((recipe.seed, step)).choice(recipe.first_steps))
             samples = sample(models, wish, recipe, first, config.denoiser.bfloat16)
+            told = critic.loss(wish.renders + wish.veil, samples + wish.veil)
+            criticism.step(told, step)
+            complaint = critic.complaint(samples + wish.veil)
             rewards = reward_loss(judge, samples, wish)
             missing = emphasized(rewards, recipe.emphasis)
             losses = losses_of(models, batch, renders)
             velocity, attributes = losses.velocity.mean(), losses.attributes.mean()
             total = velocity + config.denoiser.attribute_weight * attributes
-            norm = optimization.step(total + recipe.reward_weight * missing, step)
+            total = total + recipe.reward_weight * missing + recipe.critic.weight * complaint
+            norm = optimization.step(total, step)
             figures = {"loss": float(velocity.detach()), "missing": float(missing.detach())}
+            figures["critic"] = float(told.detach())
             steps.show(**figures)
             if parallel.rank() == 0:
                 parts = {name: round(float(value.detach()), 4) for name, value in rewards.items()}
                 figures |= {"norm": norm, "seconds": time.perf_counter() - began, "first": first}
                 append_log(workspace.log, {"stage": "alignment", "step": step, **figures, **parts})
             if (step + 1) % config.save_every == 0 or step + 1 == end:
+                criticism.save(workspace.critic, step + 1)
                 optimization.save(workspace.alignment, step + 1)
 
 

@@ -95,13 +95,23 @@ class DenoiserConfig(_Section):
 
 
 class RewardConfig(_Section):
-    """Architecture and training of the classifier of latents that alignment listens to."""
+    """Architecture and training of the classifiers of latents that alignment listens to."""
 
+    members: Count = Field(description="How many; each has the same recipe and its own seed")
     channels: tuple[Count, Count, Count] = Field(description="At 24x16, 12x8 and 6x4 cells")
     steps: Count
     batch: Count
     noise: float = Field(ge=0, description="Largest deviation of noise in what it learns from")
+    dropout: Share = Field(description="Share of its last features that a step goes without")
     seed: int
+    optimizer: OptimizerConfig
+
+
+class CriticConfig(_Section):
+    """What tells the denoiser's samples from renders while it is aligned."""
+
+    width: Count = Field(description="Channels of its heads")
+    weight: float = Field(ge=0, description="Weight of what it finds wrong with the samples")
     optimizer: OptimizerConfig
 
 
@@ -125,6 +135,7 @@ class AlignmentConfig(_Section):
     emphasis: dict[str, float] = Field(description="Attributes that do not count once each")
     seed: int
     optimizer: OptimizerConfig
+    critic: CriticConfig
 
     @model_validator(mode="after")
     def _shares_add_up(self) -> Self:

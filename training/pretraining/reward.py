@@ -1,15 +1,17 @@
-"""Stage 6: a classifier of latents, to tell the denoiser what its samples show.
+"""Stage 6: classifiers of latents, to tell the denoiser what its samples show.
 
-It sees the latents of renders only, under noise that grows up to their own deviation: what noise
-cannot hide is large and has a shape, so that samples cannot please it by a grain that nobody sees
-(robust classifiers have gradients that people can read, Santurkar et al. 2019). Nothing that judges
-the finished model has a part in it: the judges look at pictures, are trained on other renders, and
-are built otherwise.
+Two of them, asked together, name the garment of a render that they have not seen in 94.5 % of the
+cases, either alone in 90 to 93 %; what pleases one of them alone is no gain. Each sees the latents
+of renders only, under noise that grows up to their own deviation: what noise cannot hide is large
+and has a shape, so that samples cannot please it by a grain that nobody sees (robust classifiers
+have gradients that people can read, Santurkar et al. 2019). Nothing that judges the finished model
+has a part in it: those look at pictures, are trained on other renders, and are built otherwise.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Final, cast
 
 import numpy as np
 import torch
@@ -33,6 +35,8 @@ from training.pretraining.workspace import Workspace, append_log, load_state, sa
 #: Attributes of the head, which half of the framings do not show.
 _OF_THE_HEAD: Final = frozenset({"hair_style", "hair_colour", "age"})
 _GROUPS: Final = 8
+#: The last layers of each resolution.
+_RESOLUTIONS: Final = (1, 4, 6)
 
 
 class _Block(nn.Module):
@@ -59,6 +63,8 @@ class RewardModel(nn.Module):
 
     def __init__(self, config: RewardConfig, latent_channels: int) -> None:
         super().__init__()
+        #: Channels of its `features`.
+        self.widths = config.channels
         fine, middle, deep = config.channels
         self.layers = nn.Sequential(
             nn.Conv2d(latent_channels, fine, 3, padding=1),
@@ -72,9 +78,20 @@ class RewardModel(nn.Module):
             nn.SiLU(),
         )
         cells = (HEIGHT // 32) * (WIDTH // 32)
-        self.hidden = nn.Sequential(nn.Flatten(), nn.Linear(deep * cells, 256), nn.SiLU())
+        self.hidden = nn.Sequential(
+            nn.Flatten(), nn.Linear(deep * cells, 256), nn.SiLU(), nn.Dropout(config.dropout)
+        )
         self.sizes = [len(names) for names in ATTRIBUTES.values()]
         self.logits = nn.Linear(256, sum(self.sizes))
+
+    def features(self, latents: torch.Tensor) -> list[torch.Tensor]:
+        """What it has of them at each resolution, (n, `widths`, 24, 16) to (n, ..., 6, 4)."""
+        found = []
+        for index, layer in enumerate(self.layers):
+            latents = layer(latents)
+            if index in _RESOLUTIONS:
+                found.append(latents)
+        return found
 
     def losses(self, latents: torch.Tensor, scenes: list[Scene]) -> dict[str, torch.Tensor]:
         """Cross entropy of each attribute, (n,) each; 0 where the framing hides it."""
@@ -96,51 +113,99 @@ def shows(scene: Scene, attribute: str) -> bool:
     return attribute != "skin" or shows_skin(scene)
 
 
+class RewardModels(nn.Module):
+    """Several that were trained apart, asked together: what pleases one alone is no gain."""
+
+    def __init__(self, members: Iterable[RewardModel]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def __iter__(self) -> Iterator[RewardModel]:
+        return iter(cast("Iterable[RewardModel]", self.members))
+
+    def losses(self, latents: torch.Tensor, scenes: list[Scene]) -> dict[str, torch.Tensor]:
+        """The members' mean cross entropy of each attribute, (n,) each."""
+        said = [member.losses(latents, scenes) for member in self]
+        return {name: torch.stack([one[name] for one in said]).mean(0) for name in said[0]}
+
+
 def train(config: PretrainingConfig, workspace: Workspace) -> None:
-    """Train the reward model in this process; nothing is done when it is there."""
-    recipe = config.reward
-    path = workspace.reward
-    if path.exists():
+    """Train the reward models in this process; nothing is done for those that are there."""
+    trained = _states(workspace)
+    if len(trained) >= config.reward.members:
         return
     data = latents_stage.load(config, workspace)
-    torch.manual_seed(recipe.seed)
+    for member in range(len(trained), config.reward.members):
+        trained.append(_train_one(config, workspace, data, member).state_dict())
+        if parallel.rank() == 0:
+            save_state(workspace.reward, {"models": trained})
+
+
+def _states(workspace: Workspace) -> list[dict[str, torch.Tensor]]:
+    state = load_state(workspace.reward)
+    return [] if state is None else list(state["models"])
+
+
+def _train_one(
+    config: PretrainingConfig, workspace: Workspace, data: Latents, member: int
+) -> RewardModel:
+    recipe = config.reward
+    torch.manual_seed(recipe.seed + member)
     model = RewardModel(recipe, config.autoencoder.latent_channels)
     optimization = Optimization([model], recipe.optimizer, recipe.steps)
-    with Steps("reward model", 0, recipe.steps) as steps:
+    first = member * recipe.steps
+    with Steps("reward models", first, first + recipe.steps) as steps:
         for step in steps:
             latents, scenes = _draw(data, recipe, config.renders.seed, step)
             with bfloat16():
                 losses = model.losses(latents, scenes)
             loss = torch.stack([values.mean() for values in losses.values()]).sum()
-            optimization.step(loss, step)
+            optimization.step(loss, step - first)
             steps.show(loss=float(loss.detach()))
             if step % config.log_every == 0 and parallel.rank() == 0:
                 record = {"stage": "reward", "step": step, "loss": float(loss.detach())}
                 append_log(workspace.log, record)
-    if parallel.rank() == 0:
-        optimization.average.copy_to([model])
-        save_state(path, {"model": model.state_dict()})
+    optimization.average.copy_to([model])
+    return model
 
 
 def _draw(
     data: Latents, config: RewardConfig, scene_seed: int, step: int
 ) -> tuple[torch.Tensor, list[Scene]]:
-    """Latents under more or less noise, and what they show."""
+    """Latents under more or less noise, moved by a cell or none, and what they show."""
     key = (config.seed, step, parallel.rank())
     generator = np.random.default_rng(key)
     indices = generator.integers(len(data.on_model), size=config.batch // parallel.size())
     clean = torch.from_numpy(data.on_model[indices]).float()
+    clean = torch.stack([moved(one, *generator.integers(-1, 2, size=2)) for one in clean])
     amount = torch.from_numpy(generator.random((len(indices), 1, 1, 1), dtype=np.float32))
     noise = torch.from_numpy(generator.standard_normal(clean.shape, dtype=np.float32))
     scenes = [scene_at(scene_seed, int(index)) for index in indices]
     return clean + config.noise * amount * noise, scenes
 
 
-def load(config: PretrainingConfig, workspace: Workspace) -> RewardModel:
-    """The trained reward model, frozen."""
-    state = load_state(workspace.reward)
-    if state is None:
-        raise FileNotFoundError(f"no reward model in {workspace.root}; run that stage first")
-    model = RewardModel(config.reward, config.autoencoder.latent_channels)
-    model.load_state_dict(state["model"])
-    return model.eval().requires_grad_(False)
+def moved(latents: torch.Tensor, down: int, right: int) -> torch.Tensor:
+    """Latents (channels, h, w), at most one cell away; what comes in repeats the border.
+
+    The autoencoder's cells are eight pixels apart and it sees all of them alike, so these are about
+    the latents of the moved picture.
+    """
+    wider = functional.pad(latents[None], (1, 1, 1, 1), mode="replicate")[0]
+    _, height, width = latents.shape
+    return wider[:, 1 - down : 1 - down + height, 1 - right : 1 - right + width]
+
+
+def load(config: PretrainingConfig, workspace: Workspace) -> RewardModels:
+    """The trained reward models, frozen.
+
+    Raises:
+        FileNotFoundError: not all of them have been trained.
+    """
+    states = _states(workspace)
+    if len(states) < config.reward.members:
+        raise FileNotFoundError(f"no reward models in {workspace.root}; run that stage first")
+    members = []
+    for state in states:
+        members.append(RewardModel(config.reward, config.autoencoder.latent_channels))
+        members[-1].load_state_dict(state)
+    return RewardModels(members).eval().requires_grad_(False)

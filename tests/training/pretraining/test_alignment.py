@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from training.pretraining import alignment, denoiser, latents, reward, text
+from training.pretraining.critic import Critic
 from training.pretraining.optimization import Optimization
 from training.pretraining.renderer import words
 from training.pretraining.renders import scene_at
@@ -16,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("default")
 def test_the_reward_model_learns_what_latents_show(trained):
     config, workspace = trained
     data = latents.load(config, workspace)
-    model = reward.RewardModel(config.reward, config.autoencoder.latent_channels)
+    model = reward.RewardModel(config.reward, config.autoencoder.latent_channels).eval()
     optimization = Optimization([model], config.reward.optimizer, 200)
     shown = torch.from_numpy(data.on_model[:8]).float()
     scenes = [scene_at(config.renders.seed, index) for index in range(8)]
@@ -28,6 +30,28 @@ def test_the_reward_model_learns_what_latents_show(trained):
         optimization.step(loss, step)
         sums.append(float(loss.detach()))
     assert sums[-1] < 0.1 * sums[0]
+
+
+def test_several_reward_models_are_trained_apart_and_asked_together(trained):
+    config, workspace = trained
+    models = reward.load(config, workspace)
+    one, other = models
+    assert not torch.equal(one.logits.weight, other.logits.weight)
+    scenes = [scene_at(config.renders.seed, index) for index in range(3)]
+    latents = torch.randn(3, config.autoencoder.latent_channels, 24, 16)
+    together, first, second = (who.losses(latents, scenes) for who in (models, one, other))
+    assert all(
+        torch.allclose(together[name], (first[name] + second[name]) / 2) for name in together
+    )
+
+
+@pytest.mark.parametrize(("down", "right"), [(0, 0), (1, 0), (-1, 1)])
+def test_latents_move_by_cells(down, right):
+    latents = torch.arange(24.0).view(1, 4, 6)
+    moved = reward.moved(latents, down, right)
+    assert moved.shape == latents.shape
+    assert moved[0, 2, 2] == latents[0, 2 - down, 2 - right]
+    assert moved[0, 0, 0] == latents[0, max(0, -down), max(0, -right)]
 
 
 def test_what_the_framing_hides_does_not_count(trained):
@@ -128,5 +152,47 @@ def test_an_alignment_that_was_not_run_is_named(trained, tmp_path):
     config, _ = trained
     with pytest.raises(FileNotFoundError, match="no aligned denoiser"):
         alignment.load(config, Workspace(tmp_path))
-    with pytest.raises(FileNotFoundError, match="no reward model"):
+    with pytest.raises(FileNotFoundError, match="no reward models"):
         reward.load(config, Workspace(tmp_path))
+
+
+@pytest.fixture
+def critic(trained):
+    config, workspace = trained
+    torch.manual_seed(0)
+    return Critic(next(iter(reward.load(config, workspace))), config.alignment.critic.width)
+
+
+def test_a_critic_learns_what_samples_have_and_renders_do_not(trained, critic):
+    config, workspace = trained
+    data = latents.load(config, workspace)
+    judge = next(iter(reward.load(config, workspace)))
+    renders = torch.from_numpy(data.on_model[:16]).float()
+    blurred = functional.avg_pool2d(renders, 3, stride=1, padding=1)
+    optimization = Optimization([critic], config.alignment.critic.optimizer, 600)
+    losses = []
+    for step in range(300):
+        loss = critic.loss(renders, blurred)
+        optimization.step(loss, step)
+        losses.append(float(loss.detach()))
+    assert losses[0] == pytest.approx(2.0, abs=0.3)
+    assert losses[-1] < 0.5 * losses[0]
+    # What it learnt on the way is in its heads; the reward model is what it was.
+    assert all(
+        torch.equal(value, critic._frozen[0].state_dict()[name])
+        for name, value in judge.state_dict().items()
+    )
+    assert not any(name.startswith("_frozen") for name in critic.state_dict())
+
+
+def test_its_complaint_goes_back_to_the_samples_alone(trained, critic):
+    config, _ = trained
+    samples = torch.randn(3, config.autoencoder.latent_channels, 24, 16, requires_grad=True)
+    assert critic(samples).shape == (3, 24 * 16 + 12 * 8 + 6 * 4)
+    critic.complaint(samples).backward()
+    assert samples.grad.abs().sum() > 0
+    after = (samples - samples.grad / samples.grad.norm()).detach()
+    assert critic.complaint(after) < critic.complaint(samples)
+    told = critic.loss(torch.zeros_like(samples), samples.clone())
+    (gradient,) = torch.autograd.grad(told, samples, allow_unused=True)
+    assert gradient is None
