@@ -102,6 +102,14 @@ def _is_pointwise(module: nn.Module) -> bool:
     )
 
 
+def _packing_pays() -> bool:
+    """Whether oneDNN's kernels for packed weights are the fast ones.
+
+    With AVX2 alone they take 8.6 ms for four rows of 128 channels, the plain convolution 2.4 ms.
+    """
+    return "AVX512" in torch.backends.cpu.get_cpu_capability()
+
+
 def _pack(module: nn.Conv2d) -> None:
     module.__class__ = PackedConv2d
     assert isinstance(module, PackedConv2d)
@@ -117,7 +125,7 @@ def make_rows_independent(module: nn.Module) -> None:
             child.__class__ = RowwiseGroupNorm
         elif _is_pointwise(child):
             child.__class__ = PointwiseConv2d
-        elif type(child) is nn.Conv2d and child.padding_mode == "zeros":
+        elif type(child) is nn.Conv2d and child.padding_mode == "zeros" and _packing_pays():
             _pack(child)
 
 
