@@ -116,7 +116,7 @@ class CriticConfig(_Section):
 
 
 class AlignmentConfig(_Section):
-    """Training of the denoiser by what the reward model says of its samples."""
+    """Training of the denoiser by what the reward models say of its samples."""
 
     steps: Count
     batch: Count = Field(description="Renders of each step, whose velocity is predicted")

@@ -51,7 +51,7 @@ class Workspace:
 
     @property
     def reward(self) -> Path:
-        """The trained reward model."""
+        """The trained reward models."""
         return self.root / "reward.pt"
 
     @property
