@@ -167,9 +167,8 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
     torch.manual_seed(recipe.seed)
     critic = Critic(next(iter(judge)), recipe.critic.width)
     criticism = Optimization([critic], recipe.critic.optimizer, recipe.steps)
-    criticism.resume(workspace.critic)
     optimization = Optimization(models.trained, recipe.optimizer, recipe.steps)
-    start = optimization.resume(workspace.alignment)
+    start = optimization.resume(workspace.alignment, critic=criticism)
     # The batches of renders go on where the stage before ended.
     renders = config.denoiser.model_copy(update={"batch": recipe.batch})
     end = min(recipe.steps, stop or recipe.steps)
@@ -198,8 +197,7 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
                 figures |= {"norm": norm, "seconds": time.perf_counter() - began, "first": first}
                 append_log(workspace.log, {"stage": "alignment", "step": step, **figures, **parts})
             if (step + 1) % config.save_every == 0 or step + 1 == end:
-                criticism.save(workspace.critic, step + 1)
-                optimization.save(workspace.alignment, step + 1)
+                optimization.save(workspace.alignment, step + 1, critic=criticism)
 
 
 @torch.no_grad()

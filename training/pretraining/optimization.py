@@ -120,14 +120,20 @@ class Optimization:
         self.average.update(step)
         return float(norm)
 
-    def save(self, path: Path, step: int) -> None:
-        """Write the whole state, of which `step` is the next; to be called in every process."""
+    def save(self, path: Path, step: int, **beside: Optimization) -> None:
+        """Write the whole state, of which `step` is the next; to be called in every process.
+
+        What is trained `beside` goes into the same file, so that both are of the same step.
+        """
         state = {"step": step, **self.state_dict()}
+        state |= {name: other.state_dict() for name, other in beside.items()}
         if rank() == 0:
             save_state(path, state)
 
-    def resume(self, path: Path) -> int:
+    def resume(self, path: Path, **beside: Optimization) -> int:
         """Go on where `path` was saved, or begin where there is none; returns the next step.
+
+        Also those that were saved `beside`.
 
         Raises:
             ValueError: what was saved is the state of another recipe.
@@ -137,7 +143,9 @@ class Optimization:
             return 0
         try:
             self.load_state_dict(state)
-        except (ValueError, RuntimeError) as error:
+            for name, other in beside.items():
+                other.load_state_dict(state[name])
+        except (KeyError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path} is the state of another recipe: {error}") from error
         return int(state["step"])
 

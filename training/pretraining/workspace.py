@@ -60,11 +60,6 @@ class Workspace:
         return self.root / "alignment.pt"
 
     @property
-    def critic(self) -> Path:
-        """Training state of what tells the aligned denoiser's samples from renders."""
-        return self.root / "critic.pt"
-
-    @property
     def tokenizer(self) -> Path:
         """Folder of the tokenizer."""
         return self.root / "tokenizer"
