@@ -18,6 +18,6 @@ def toy() -> PretrainingConfig:
     smoke["autoencoder"]["steps"] = 4
     smoke["text"]["corpus"] = 50
     smoke["denoiser"] |= {"steps": 4, "triples": 10}
-    smoke["reward"]["steps"] = 40
+    smoke["reward"]["steps"] = 100
     smoke["alignment"]["steps"] = 4
     return PretrainingConfig.model_validate(smoke)

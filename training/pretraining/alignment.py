@@ -157,6 +157,24 @@ def emphasized(losses: dict[str, torch.Tensor], emphasis: Mapping[str, float]) -
     return torch.as_tensor(total) / sum(weights)
 
 
+def pull(
+    missing: torch.Tensor, complaint: torch.Tensor, samples: torch.Tensor, weight: float
+) -> torch.Tensor:
+    """The gradient of what is wrong with the samples, with respect to them; of their shape.
+
+    Args:
+        missing: what the reward models miss.
+        complaint: the critic's. A critic's slope says nothing about how much is wrong, so that its
+            gradient gets the length of the other one.
+        samples: of both.
+        weight: of the complaint.
+    """
+    (asked,) = torch.autograd.grad(missing, samples)
+    (true,) = torch.autograd.grad(complaint, samples)
+    scale = weight * asked.norm() / true.norm().clamp(min=1e-12)
+    return torch.as_tensor(asked + scale * true)
+
+
 def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = None) -> None:
     """Train in this process, resuming from the last saved state, at most up to step `stop`."""
     recipe, seed = config.alignment, config.renders.seed
@@ -165,7 +183,7 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
     models = denoiser.load(config, workspace)
     models.unet.set_attn_processor(AttnProcessor())
     torch.manual_seed(recipe.seed)
-    critic = Critic(next(iter(judge)), recipe.critic.width)
+    critic = Critic(config.autoencoder.latent_channels, recipe.critic.width)
     criticism = Optimization([critic], recipe.critic.optimizer, recipe.steps)
     optimization = Optimization(models.trained, recipe.optimizer, recipe.steps)
     start = optimization.resume(workspace.alignment, critic=criticism)
@@ -179,15 +197,19 @@ def train(config: PretrainingConfig, workspace: Workspace, stop: int | None = No
             wish = draw_wish(data, recipe, seed, step)
             first = int(np.random.default_rng((recipe.seed, step)).choice(recipe.first_steps))
             samples = sample(models, wish, recipe, first, config.denoiser.bfloat16)
-            told = critic.loss(wish.renders + wish.veil, samples + wish.veil)
+            thin = recipe.critic.noise * wish.veil
+            told = critic.loss(wish.renders + thin, samples + thin)
             criticism.step(told, step)
-            complaint = critic.complaint(samples + wish.veil)
             rewards = reward_loss(judge, samples, wish)
             missing = emphasized(rewards, recipe.emphasis)
+            # Who cannot tell them apart has nothing to say: the loss is 2 then.
+            known = max(0.0, 1 - float(told.detach()) / 2)
+            complaint = critic.complaint(samples + thin)
+            wrong = pull(missing, complaint, samples, recipe.critic.weight * known)
             losses = losses_of(models, batch, renders)
             velocity, attributes = losses.velocity.mean(), losses.attributes.mean()
             total = velocity + config.denoiser.attribute_weight * attributes
-            total = total + recipe.reward_weight * missing + recipe.critic.weight * complaint
+            total = total + recipe.reward_weight * (wrong * samples).sum()
             norm = optimization.step(total, step)
             figures = {"loss": float(velocity.detach()), "missing": float(missing.detach())}
             figures["critic"] = float(told.detach())

@@ -26,7 +26,9 @@ class RendersConfig(_Section):
 class OptimizerConfig(_Section):
     """Muon and AdamW with linear warm-up, a constant rate, and a decay to zero at the end."""
 
-    matrix_rate: float = Field(gt=0, description="Learning rate of Muon, for the inner matrices")
+    matrix_rate: float = Field(
+        ge=0, description="Learning rate of Muon, for the inner matrices; 0 leaves them to AdamW"
+    )
     learning_rate: float = Field(gt=0, description="Learning rate of AdamW, for all the rest")
     betas: tuple[Share, Share] = (0.9, 0.99)
     weight_decay: float = 0.0
@@ -110,8 +112,11 @@ class RewardConfig(_Section):
 class CriticConfig(_Section):
     """What tells the denoiser's samples from renders while it is aligned."""
 
-    width: Count = Field(description="Channels of its heads")
-    weight: float = Field(ge=0, description="Weight of what it finds wrong with the samples")
+    width: Count = Field(description="Its channels at 24x16 cells; twice as many below")
+    noise: Share = Field(description="Share of the noise on what is judged that it sees")
+    weight: float = Field(
+        ge=0, description="Length of its gradient beside the reward's, once it tells all apart"
+    )
     optimizer: OptimizerConfig
 
 

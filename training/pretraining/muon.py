@@ -32,7 +32,8 @@ class Muon(torch.optim.Optimizer):
     """
 
     def __init__(self, matrices: Iterable[nn.Parameter], lr: float, weight_decay: float) -> None:
-        super().__init__(list(matrices), {"lr": lr, "weight_decay": weight_decay})
+        # In a group, there may be none.
+        super().__init__([{"params": list(matrices)}], {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]

@@ -84,7 +84,8 @@ class Optimization:
         self._config, self._steps, self._modules = config, steps, modules
         named = [pair for module in modules for pair in module.named_parameters()]
         self._parameters = [parameter for _, parameter in named]
-        self._matrices = [parameter for name, parameter in named if _is_inner(name, parameter)]
+        by_muon = named if config.matrix_rate else []
+        self._matrices = [parameter for name, parameter in by_muon if _is_inner(name, parameter)]
         # Muon takes matrices only; these share their memory with the parameters.
         self._flat = [nn.Parameter(one.data.view(len(one), -1)) for one in self._matrices]
         self._owners = owners([one.numel() * min(one.shape) for one in self._flat])

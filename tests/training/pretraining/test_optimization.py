@@ -96,3 +96,17 @@ def test_bfloat16_only_where_the_processor_is_good_at_it(monkeypatch):
             assert torch.is_autocast_enabled("cpu") is native
         with precision.bfloat16(enabled=False):
             assert not torch.is_autocast_enabled("cpu")
+
+
+def test_without_a_matrix_rate_adam_moves_the_matrices_too(tmp_path: Path) -> None:
+    model, _ = begun()
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    plain = Optimization([model], RECIPE.model_copy(update={"matrix_rate": 0.0}), STEPS)
+    plain.step(loss_of(model, 0), 0)
+    assert not any(map(torch.equal, before, model.parameters()))
+    # The first step of Adam is as long as its rate, wherever it goes.
+    moved = [(old - new).abs().max() for old, new in zip(before, model.parameters(), strict=True)]
+    assert all(float(length) == pytest.approx(RECIPE.learning_rate, rel=0.01) for length in moved)
+    plain.save(tmp_path / "adam", 1)
+    assert plain.resume(tmp_path / "adam") == 1
+    assert not torch.load(tmp_path / "adam")["momenta"]
