@@ -142,10 +142,17 @@ def sample(
 
 
 def reward_loss(judge: RewardModels, samples: torch.Tensor, wish: Wish) -> dict[str, torch.Tensor]:
-    """Cross entropy of what the samples were asked to show, mean over those; by attribute."""
+    """How probably the samples lack what they were asked to show; by attribute, mean over those.
+
+    It is 1 - p and not -log p (the mean absolute error of Ghosh et al. 2017): samples that are
+    something else altogether, as most are whose prompt does not say what sort of garment it is,
+    have the steepest cross entropy and no way to what was asked for. The gradients of its batches
+    had no direction in common (mean cosine -0.03); those of this one have a little (0.04).
+    """
     losses = judge.losses(samples + wish.veil, wish.scenes)
     return {
-        name: (losses[name] * wish.asked[name]).sum() / wish.asked[name].sum().clamp(min=1)
+        name: (-torch.expm1(-losses[name]) * wish.asked[name]).sum()
+        / wish.asked[name].sum().clamp(min=1)
         for name in PROMPTED
     }
 

@@ -129,7 +129,7 @@ class AlignmentConfig(_Section):
     sampling_steps: Count = Field(description="Denoising steps in which pictures will be made")
     kept_steps: Count = Field(description="Last steps of sampling that the gradient goes through")
     first_steps: tuple[int, ...] = Field(description="Denoising steps that those may start from")
-    reward_weight: float = Field(gt=0, description="Weight of the reward's mean cross entropy")
+    reward_weight: float = Field(gt=0, description="Weight of what the reward models miss")
     noise: float = Field(ge=0, description="Largest deviation of noise on what is judged")
     share: float = Field(gt=0, le=1, description="Share of what was learnt that the export keeps")
     unknown_words: Share = Field(description="Share of the prompts with words that say nothing")

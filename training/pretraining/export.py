@@ -91,7 +91,7 @@ def _plot(histories: dict[str, list[dict[str, Any]]], path: Path) -> None:
     FigureCanvasAgg(figure)
     panels = (("autoencoder", "psnr", "PSNR of training crops (dB)"),
               ("denoiser", "loss", "velocity error"),
-              ("alignment", "missing", "cross entropy of samples"))  # fmt: skip
+              ("alignment", "missing", "what samples miss"))  # fmt: skip
     for axes, (stage, key, label) in zip(figure.subplots(1, 3), panels, strict=True):
         records = histories[stage]
         if records:
