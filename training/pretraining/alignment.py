@@ -110,6 +110,10 @@ def sample(
 ) -> torch.Tensor:
     """Clean latents, made from the wish's noise; (n, channels, 24, 16).
 
+    The gradient goes past the last step and not through what is predicted in it: that step can
+    hardly change what a sample shows, and would learn to lay a grain over it that pleases the
+    reward models. So it stays what makes samples clean.
+
     Args:
         models: the denoiser and what it listens to.
         wish: what to show.
@@ -130,9 +134,10 @@ def sample(
         with torch.no_grad():
             states = models.text_encoder(ids)[0]
         for index, (now, after) in enumerate(zip(times, [*times[1:], -1], strict=True)):
-            with torch.set_grad_enabled(index >= first):
-                both = torch.cat([latents, wish.product], dim=1)
+            both = torch.cat([latents, wish.product], dim=1)
+            with torch.set_grad_enabled(first <= index < len(times) - 1):
                 velocity = models.unet(both, now, states).sample.float()
+            with torch.set_grad_enabled(index >= first):
                 # DDIM (Song et al. 2021) for a predicted velocity (Salimans & Ho 2022).
                 alpha, sigma = kept[now].sqrt(), (1 - kept[now]).sqrt()
                 clean = alpha * latents - sigma * velocity

@@ -85,6 +85,19 @@ def test_samples_are_those_of_ddim(trained):
     assert torch.allclose(made, expected, atol=1e-4)
 
 
+def test_the_last_step_learns_nothing_from_the_samples(trained):
+    config, workspace = trained
+    models = denoiser.load(config, workspace)
+    recipe = config.alignment.model_copy(update={"sampling_steps": 5, "kept_steps": 3})
+    wish = alignment.draw_wish(latents.load(config, workspace), recipe, config.renders.seed, 0)
+    learns = []
+    models.unet.register_forward_hook(lambda *_: learns.append(torch.is_grad_enabled()))
+    samples = alignment.sample(models, wish, recipe, 2, bfloat16=False)
+    assert learns == [False, False, True, True, False]
+    samples.square().mean().backward()
+    assert models.unet.conv_in.weight.grad.abs().sum() > 0
+
+
 @pytest.mark.parametrize("first", [0, 2])
 def test_the_denoiser_learns_to_show_what_it_is_asked_for(trained, first):
     config, workspace = trained
