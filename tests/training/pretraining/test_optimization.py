@@ -105,7 +105,8 @@ def test_without_a_matrix_rate_adam_moves_the_matrices_too(tmp_path: Path) -> No
     plain.step(loss_of(model, 0), 0)
     assert not any(map(torch.equal, before, model.parameters()))
     # The first step of Adam is as long as its rate, wherever it goes.
-    moved = [(old - new).abs().max() for old, new in zip(before, model.parameters(), strict=True)]
+    after = [parameter.detach() for parameter in model.parameters()]
+    moved = [(old - new).abs().max() for old, new in zip(before, after, strict=True)]
     assert all(float(length) == pytest.approx(RECIPE.learning_rate, rel=0.01) for length in moved)
     plain.save(tmp_path / "adam", 1)
     assert plain.resume(tmp_path / "adam") == 1
