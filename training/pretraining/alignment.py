@@ -118,7 +118,7 @@ def sample(
     Args:
         models: the denoiser and what it listens to.
         wish: what to show.
-        config: how many steps sampling has, and through how many the gradient goes.
+        config: how many steps sampling has, and how many are made of the last ones.
         first: of the sampling steps, the first with a gradient; what is left after it is done in
             `config.kept_steps` longer ones.
         bfloat16: compute in bfloat16 where autocast and the CPU allow it.

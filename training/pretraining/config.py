@@ -127,7 +127,9 @@ class AlignmentConfig(_Section):
     batch: Count = Field(description="Renders of each step, whose velocity is predicted")
     samples: Count = Field(description="Samples of each step")
     sampling_steps: Count = Field(description="Denoising steps in which pictures will be made")
-    kept_steps: Count = Field(description="Last steps of sampling that the gradient goes through")
+    kept_steps: int = Field(
+        ge=2, description="Last steps of sampling, all but one of which the gradient goes through"
+    )
     first_steps: tuple[int, ...] = Field(description="Denoising steps that those may start from")
     reward_weight: float = Field(gt=0, description="Weight of what the reward models miss")
     noise: float = Field(ge=0, description="Largest deviation of noise on what is judged")
