@@ -156,7 +156,7 @@ class AlignmentConfig(_Section):
         if not all(0 <= first <= last for first in self.first_steps):
             raise ValueError(
                 f"first_steps must lie in 0..{last}: sampling has {self.sampling_steps} steps, and "
-                f"the gradient goes through {self.kept_steps}"
+                f"{self.kept_steps} are left after them"
             )
         return self
 
