@@ -152,8 +152,8 @@ def reward_loss(judge: RewardModels, samples: torch.Tensor, wish: Wish) -> dict[
 
     It is 1 - p and not -log p (the mean absolute error of Ghosh et al. 2017): samples that are
     something else altogether, as most are whose prompt does not say what sort of garment it is,
-    have the steepest cross entropy and no way to what was asked for. The gradients of its batches
-    had no direction in common (mean cosine -0.03); those of this one have a little (0.04).
+    have the steepest cross entropy and no way to what was asked for. The gradients of six batches
+    of twelve had no direction in common (mean cosine -0.03); those of this one a little (0.04).
     """
     losses = judge.losses(samples + wish.veil, wish.scenes)
     return {

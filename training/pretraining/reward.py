@@ -100,8 +100,6 @@ class RewardModel(nn.Module):
 
     def __init__(self, config: RewardConfig, latent_channels: int) -> None:
         super().__init__()
-        #: Channels of its `features`.
-        self.widths = config.channels
         fine, middle, deep = config.channels
         self.fine = nn.Sequential(nn.Conv2d(latent_channels, fine, 3, padding=1), _Block(fine))
         self.middle = nn.Sequential(
@@ -128,17 +126,12 @@ class RewardModel(nn.Module):
             for names in ATTRIBUTES.values()
         )
 
-    def features(self, latents: torch.Tensor) -> list[torch.Tensor]:
-        """What it has of them at each resolution, (n, `widths`, 24, 16) to (n, ..., 6, 4)."""
-        fine = self.fine(latents)
-        middle = self.middle(fine)
-        return [fine, middle, self.deep(middle)]
-
     def logits(self, latents: torch.Tensor) -> dict[str, torch.Tensor]:
         """Of each attribute, (n, its values)."""
-        *shallow, deep = self.features(latents)
-        layout = self.layout(deep)
-        looked = [look(features) for look, features in zip(self.looks, shallow, strict=True)]
+        fine = self.fine(latents)
+        middle = self.middle(fine)
+        layout = self.layout(self.deep(middle))
+        looked = [look(each) for look, each in zip(self.looks, (fine, middle), strict=True)]
         seen = torch.cat(looked, dim=2)
         return {
             name: head(torch.cat([layout, seen[:, index]], dim=1)).float()
