@@ -188,7 +188,15 @@ def train(config: PretrainingConfig, workspace: Workspace) -> None:
 
 def _states(workspace: Workspace) -> list[dict[str, torch.Tensor]]:
     state = load_state(workspace.reward)
-    return [] if state is None else list(state["models"])
+    if state is None:
+        return []
+    if "models" not in state:
+        raise _of_another_recipe(workspace)
+    return list(state["models"])
+
+
+def _of_another_recipe(workspace: Workspace) -> ValueError:
+    return ValueError(f"{workspace.reward} is the state of another recipe; delete it")
 
 
 def _train_one(
@@ -245,6 +253,7 @@ def load(config: PretrainingConfig, workspace: Workspace) -> RewardModels:
 
     Raises:
         FileNotFoundError: not all of them have been trained.
+        ValueError: those that have are of another recipe.
     """
     states = _states(workspace)
     if len(states) < config.reward.members:
@@ -252,5 +261,8 @@ def load(config: PretrainingConfig, workspace: Workspace) -> RewardModels:
     members = []
     for state in states:
         members.append(RewardModel(config.reward, config.autoencoder.latent_channels))
-        members[-1].load_state_dict(state)
+        try:
+            members[-1].load_state_dict(state)
+        except RuntimeError as error:
+            raise _of_another_recipe(workspace) from error
     return RewardModels(members).eval().requires_grad_(False)

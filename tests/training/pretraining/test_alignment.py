@@ -10,7 +10,7 @@ from training.pretraining.critic import Critic
 from training.pretraining.optimization import Optimization
 from training.pretraining.renderer import words
 from training.pretraining.renders import scene_at
-from training.pretraining.workspace import Workspace
+from training.pretraining.workspace import Workspace, save_state
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -167,6 +167,15 @@ def test_an_alignment_that_was_not_run_is_named(trained, tmp_path):
         alignment.load(config, Workspace(tmp_path))
     with pytest.raises(FileNotFoundError, match="no reward models"):
         reward.load(config, Workspace(tmp_path))
+
+
+@pytest.mark.parametrize("state", [{"model": {}}, {"models": [{}, {}]}])
+def test_reward_models_of_another_recipe_are_refused_by_name(trained, tmp_path, state):
+    config, _ = trained
+    workspace = Workspace(tmp_path)
+    save_state(workspace.reward, state)
+    with pytest.raises(ValueError, match=r"reward\.pt is the state of another recipe; delete it"):
+        reward.load(config, workspace)
 
 
 @pytest.fixture
