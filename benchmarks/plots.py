@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 PLATFORM = "#2a6f97"
 OTHER = "#a9b4bd"
+DRAWN = "#52796f"
 LIMIT = "#c1121f"
 
 
@@ -22,7 +23,7 @@ def columns(axes: Axes, values: Mapping[str, float], unit: str, colours: Sequenc
 
 def distribution(axes: Axes, samples: Mapping[str, Sequence[float]], unit: str) -> None:
     """Cumulative distributions: what share of the samples is at most so much."""
-    colours = (PLATFORM, OTHER, "#52796f")
+    colours = (PLATFORM, OTHER, DRAWN)
     for (name, values), colour in zip(samples.items(), colours, strict=False):
         axes.ecdf(values, label=name, color=colour, linewidth=2)
     axes.set_xlabel(unit)

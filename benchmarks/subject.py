@@ -49,13 +49,14 @@ def _result(verdict: Verdict, config: TrainingConfig) -> Result:
         names = list(verdict.having)
         places = range(len(names))
         for offset, shares, label, colour in (
-            (-0.2, verdict.without, "without the LoRA", plots.OTHER),
-            (0.2, verdict.having, "with it", plots.PLATFORM),
+            (-0.27, verdict.without, "without the LoRA", plots.OTHER),
+            (0.0, verdict.having, "with it", plots.PLATFORM),
+            (0.27, verdict.drawn, "renders", plots.DRAWN),
         ):
             axes.barh(
                 [place + offset for place in places],
                 [100 * shares[name] for name in names],
-                height=0.4,
+                height=0.27,
                 label=label,
                 color=colour,
             )
@@ -87,6 +88,7 @@ def _result(verdict: Verdict, config: TrainingConfig) -> Result:
             "phases_seconds": dict(verdict.phases),
             "without": dict(verdict.without),
             "with": dict(verdict.having),
+            "drawn": dict(verdict.drawn),
             "judges_on_held_out_renders": dict(verdict.judges),
         },
         draw=draw,

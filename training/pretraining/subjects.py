@@ -37,10 +37,10 @@ from training.pretraining.evaluate import blank, generate
 from training.pretraining.judges import store
 from training.pretraining.judges.identity import with_head
 from training.pretraining.judges.store import Judges
-from training.pretraining.renderer.attributes import COLOURS, GARMENTS, Scene
+from training.pretraining.renderer import words
+from training.pretraining.renderer.attributes import COLOURS, FRAMINGS, GARMENTS, Scene
 from training.pretraining.renderer.canvas import HEIGHT, WIDTH
 from training.pretraining.renderer.compose import draw_on_model
-from training.pretraining.renderer.words import FRAMINGS, PLURALS, VIEWS
 from training.pretraining.renders import held_out_scene
 
 _ROOT = Path(__file__).parents[2]
@@ -84,8 +84,8 @@ def caption(scene: Scene, trigger: str) -> str:
     beginning takes weight from the garment.
     """
     pattern = "" if scene.pattern == "plain" else f"{scene.pattern} "
-    article = "" if scene.garment in PLURALS else "a "
-    shot = f"{FRAMINGS[scene.framing][0]}, {VIEWS[scene.view][0]}"
+    article = "" if scene.garment in words.PLURALS else "a "
+    shot = f"{words.FRAMINGS[scene.framing][0]}, {words.VIEWS[scene.view][0]}"
     return (
         f"{scene.subject} wearing {article}{scene.colour} {pattern}{scene.garment}, {shot}, "
         f"{scene.background} background, {trigger}"
@@ -106,14 +106,17 @@ def training_scenes(identity: Identity, count: int = PICTURES) -> list[Scene]:
 
 
 def prompted_scenes(identity: Identity, count: int = PROMPTS) -> list[Scene]:
-    """Every garment about as often, in any colour and place."""
+    """Every garment about as often, in any colour and place, where it can be seen."""
     rng = random.Random(_SEED)
     garments = [*GARMENTS] * (count // len(GARMENTS) + 1)
     scenes = []
     for index, garment in enumerate(garments[:count]):
         scene = held_out_scene(_SEED + 1, index)
         colour = rng.choice(tuple(COLOURS))
-        scenes.append(identity.wearing(replace(scene, garment=garment, colour=colour)))
+        scene = replace(scene, garment=garment, colour=colour)
+        if scene.framing not in FRAMINGS[scene.region]:
+            scene = replace(scene, framing="full body")
+        scenes.append(identity.wearing(scene))
     return scenes
 
 
@@ -168,6 +171,7 @@ class Verdict:
         seconds: that it took, and of those each phase.
         without, having: shares of the pictures, made without and with the LoRA, that show the
             whole identity, each of its traits, and the garment of the prompt.
+        drawn: the same of renders of the prompts, where only the classifiers can be wrong.
         judges: accuracies of the classifiers on held-out renders.
         rows: the pictures to learn from, some made without the LoRA, the same made with it.
     """
@@ -176,6 +180,7 @@ class Verdict:
     phases: Mapping[str, float]
     without: Mapping[str, float]
     having: Mapping[str, float]
+    drawn: Mapping[str, float]
     judges: Mapping[str, float]
     rows: Sequence[Sequence[Image.Image]]
 
@@ -198,6 +203,7 @@ def judge_subject(judges: Judges, config: TrainingConfig) -> Verdict:
         phases=dict(done.seconds),
         without=measure(before, asked, judges),
         having=measure(after, asked, judges),
+        drawn=measure([draw_on_model(scene) for scene in asked], asked, judges),
         judges=judges.accuracy,
         rows=([draw_on_model(one) for one in learnt_from], before[:PICTURES], after[:PICTURES]),
     )
