@@ -80,13 +80,12 @@ def draw_wish(data: Latents, config: AlignmentConfig, scene_seed: int, step: int
     rng = random.Random(repr(key))
     generator = np.random.default_rng(key)
     count = config.samples // parallel.size()
-    indices = generator.integers(len(data.on_model), size=count)
+    indices, scenes = _draw_scenes(generator, len(data.on_model), scene_seed, config.views, count)
     product = torch.from_numpy(data.product[indices]).float()
     noise, veil = (
         torch.from_numpy(generator.standard_normal(product.shape, dtype=np.float32)) for _ in "12"
     )
     veil *= config.noise * torch.from_numpy(generator.random((count, 1, 1, 1), dtype=np.float32))
-    scenes = [scene_at(scene_seed, int(index)) for index in indices]
     both = 1 - config.text_share - config.silent_share
     shares = {"prompt": config.text_share, "both": both, "picture": config.silent_share}
     prompts, said = [], []
@@ -104,6 +103,25 @@ def draw_wish(data: Latents, config: AlignmentConfig, scene_seed: int, step: int
     }
     renders = torch.from_numpy(data.on_model[indices]).float()
     return Wish(noise, veil, product, renders, prompts, scenes, asked)
+
+
+def _draw_scenes(
+    generator: np.random.Generator,
+    total: int,
+    seed: int,
+    views: Mapping[str, float],
+    count: int,
+) -> tuple[list[int], list[Scene]]:
+    """`count` of the scenes below `total`; of each view, that share of the drawn ones is kept."""
+    indices: list[int] = []
+    scenes: list[Scene] = []
+    while len(scenes) < count:
+        index = int(generator.integers(total))
+        scene = scene_at(seed, index)
+        if generator.random() < views.get(scene.view, 1.0):
+            indices.append(index)
+            scenes.append(scene)
+    return indices, scenes
 
 
 def sample(

@@ -139,6 +139,9 @@ class AlignmentConfig(_Section):
     silent_share: Share = Field(
         description="Share asked for by product pictures that their prompts say nothing of"
     )
+    views: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(
+        description="Share of the drawn scenes with this view that are asked for; else all"
+    )
     emphasis: dict[str, float] = Field(description="Attributes that do not count once each")
     seed: int
     optimizer: OptimizerConfig

@@ -143,6 +143,24 @@ def test_of_a_picture_only_what_it_shows_is_asked(trained):
     assert np.array_equal(again.noise, wish.noise)
 
 
+def test_of_views_that_are_easy_fewer_are_asked_for(trained):
+    config, _ = trained
+    numbers = np.arange(200, dtype=np.float16)[:, None, None, None]
+    numbered = np.broadcast_to(numbers, (200, 4, 24, 16))
+    data = latents.Latents(numbered, numbered, torch.zeros(4, 24, 16))
+
+    def fronts(views):
+        recipe = config.alignment.model_copy(update={"samples": 60, "views": views})
+        wish = alignment.draw_wish(data, recipe, config.renders.seed, 3)
+        # What is asked for and what the critic compares it with belong together.
+        asked = [int(number) for number in wish.renders[:, 0, 0, 0]]
+        assert wish.scenes == [scene_at(config.renders.seed, number) for number in asked]
+        return sum(scene.view == "front" for scene in wish.scenes)
+
+    assert fronts({"front": 0.01}) < 5
+    assert fronts({}) > 15
+
+
 @pytest.mark.parametrize(("hard", "expected"), [("framing", 2.5), ("garment", 3.0)])
 def test_what_is_hard_to_show_counts_more(hard, expected):
     losses = {"colour": torch.tensor(1.0), hard: torch.tensor(4.0)}
