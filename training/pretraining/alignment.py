@@ -8,8 +8,8 @@ which would learn a grain that pleases the reward models alone. The samples are 
 guidance: what guidance exaggerates is learnt, and one pass of the denoiser is enough for each step.
 A critic says meanwhile what samples have and renders do not. The velocity's error on renders is
 minimized all the while, and in the end the weights go a part of the way, between the denoiser
-before and after (WiSE-FT, Wortsman et al. 2022): at 0.85 of it 96 of 100 samples show the garment
-that was asked for, at the end 91.
+before and after (WiSE-FT, Wortsman et al. 2022): after 440 steps of a higher rate 96 of 100 samples
+showed the garment that was asked for at 0.85 of it, and 91 at the end.
 """
 
 from __future__ import annotations

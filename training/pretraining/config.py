@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Annotated, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from training.pretraining.renderer.attributes import VIEWS
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(gt=0)]
@@ -146,6 +148,13 @@ class AlignmentConfig(_Section):
     seed: int
     optimizer: OptimizerConfig
     critic: CriticConfig
+
+    @field_validator("views")
+    @classmethod
+    def _views_exist(cls, views: dict[str, float]) -> dict[str, float]:
+        if unknown := set(views) - set(VIEWS):
+            raise ValueError(f"no such views: {sorted(unknown)}; there are {list(VIEWS)}")
+        return views
 
     @model_validator(mode="after")
     def _shares_add_up(self) -> Self:

@@ -216,5 +216,12 @@ def test_an_alignment_that_begins_after_the_last_step_is_refused():
         PretrainingConfig.model_validate(recipe)
 
 
+def test_a_view_that_does_not_exist_is_refused():
+    recipe = toy().model_dump()
+    recipe["alignment"]["views"] = {"sides": 0.5}
+    with pytest.raises(ValidationError, match=r"no such views: \['sides'\]"):
+        PretrainingConfig.model_validate(recipe)
+
+
 def test_the_committed_recipe_is_valid():
     PretrainingConfig.read(CONFIGS / "pretraining.yaml")
